@@ -1,0 +1,1 @@
+"""Annotations, episodes, crops, padding, structural references and metrics of CAPE data."""

@@ -1,0 +1,1 @@
+"""The public interface: training, testing, inference. Importing it registers our classes."""

@@ -1,0 +1,1 @@
+"""The detector: backbone, neck and head under one roof."""

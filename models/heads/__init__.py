@@ -1,0 +1,1 @@
+"""The recurrent mining head."""

@@ -1,0 +1,1 @@
+"""Miner, FGSA attention and encodings."""

@@ -1,0 +1,1 @@
+"""The neck: a feature pyramid of the backbone's stages."""
