@@ -53,6 +53,12 @@ def write_dataset(root: Path, num_categories: int = 4, num_instances: int = 4) -
     return root
 
 
+@pytest.fixture(scope='session')
+def make_dataset():
+    """The function `write_dataset`."""
+    return write_dataset
+
+
 @pytest.fixture
 def small_dataset(tmp_path):
     """The folder of a small data set: `unified.json` and `images/` (see `write_dataset`)."""
