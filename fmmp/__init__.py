@@ -1,4 +1,4 @@
-"""FMMP: category-agnostic pose estimation by recurrent feature mining and keypoint mixup padding."""
+"""FMMP: category-agnostic pose estimation by recurrent feature mining."""
 
 from pathlib import Path
 

@@ -1,0 +1,271 @@
+"""Checkpoints: safe loading, atomic saving, and the names of the authors' release."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+import tempfile
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+State = dict[str, Tensor]
+
+# Names as the release has them and as we have them; {} stands for a layer's or a level's number.
+_RELEASED_NAMES = (
+    ('backbone_projs.{}.0.', 'neck.projections.{}.'),
+    ('predictor.pos_embed_proj.layers.0.', 'keypoint_head.point_encoding.mlp.0.'),
+    ('predictor.pos_embed_proj.layers.1.', 'keypoint_head.point_encoding.mlp.2.'),
+    ('predictor.kpt_branch.{}.mlp.', 'keypoint_head.point_mlps.{}.'),
+)
+_RELEASED_MINERS = (
+    ('predictor.support_layers.{}.', 'keypoint_head.support_miners.{}.'),
+    ('predictor.decoder_layers.{}.', 'keypoint_head.query_miners.{}.'),
+)
+_RELEASED_MINER_PARTS = (
+    ('self_attn.', 'self_attention.'),
+    ('self_norm1.', 'self_attention_norm.'),
+    ('self_linear1.', 'self_attention_ffn.0.'),
+    ('self_linear2.', 'self_attention_ffn.3.'),
+    ('self_norm2.', 'self_attention_ffn_norm.'),
+    ('deform_attn.projector.0.', 'fgsa.projector.'),
+    ('norm1.', 'fgsa_norm.'),
+    ('linear1.', 'fgsa_ffn.0.'),
+    ('linear2.', 'fgsa_ffn.3.'),
+    ('norm2.', 'fgsa_ffn_norm.'),
+)
+_NAMES = (
+    ('backbone.', 'backbone.'),
+    *_RELEASED_NAMES,
+    *((m + p, n + q) for m, n in _RELEASED_MINERS for p, q in _RELEASED_MINER_PARTS),
+)
+# The release has a module a branch; we store the branches of an attention together.
+_BRANCH = 'deform_attn.attn_layers.{}.'
+_CONCATENATED = tuple(
+    (f'{part}.{kind}', f'fgsa.{part}.{kind}')
+    for part in ('sampling_offsets', 'attention_weights', 'value_proj')
+    for kind in ('weight', 'bias')
+)
+_STACKED = (
+    ('output_proj.weight', 'fgsa.output_weight'),
+    ('output_proj.bias', 'fgsa.output_bias'),
+)
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint that cannot be read, or does not belong to the model."""
+
+
+def load_checkpoint_file(path: str | Path) -> dict:
+    """Read a checkpoint without running any code it may carry.
+
+    Args:
+        path: a file written by ``torch.save``.
+
+    Returns:
+        What was saved, on the CPU.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or holds more than tensors and plain values.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f'{path}: no such checkpoint')
+    try:
+        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
+    except pickle.UnpicklingError as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(
+            f'{path}: refused, since it is damaged or holds more than tensors and plain values '
+            f'({reason}); save it again as a plain state dict'
+        ) from error
+    except (RuntimeError, EOFError, ValueError, OSError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise CheckpointError(f'{path}: not a readable checkpoint ({reason})') from error
+    if not isinstance(checkpoint, dict):
+        raise CheckpointError(f'{path}: holds a {type(checkpoint).__name__}, not a state dict')
+    return checkpoint
+
+
+def state_dict_of(checkpoint: dict) -> State:
+    """The weights inside a checkpoint, wherever frameworks put them, without DDP's prefix."""
+    for key in ('state_dict', 'model'):
+        if isinstance(checkpoint.get(key), dict):
+            checkpoint = checkpoint[key]
+            break
+    state = {name: value for name, value in checkpoint.items() if isinstance(value, Tensor)}
+    return {name.removeprefix('module.'): value for name, value in state.items()}
+
+
+def save_atomically(checkpoint: dict, path: str | Path) -> None:
+    """``torch.save`` to a temporary name beside ``path``, then rename: all of it or nothing."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
+    try:
+        with os.fdopen(handle, 'wb') as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def load_weights(model: nn.Module, path: str | Path) -> dict:
+    """Load a checkpoint's weights, ours or released ones, into a model; every tensor must fit.
+
+    Returns:
+        The checkpoint's ``meta``.
+
+    Raises:
+        CheckpointError: the file cannot be read, or lacks or adds tensors, or has other shapes.
+    """
+    checkpoint = load_checkpoint_file(path)
+    state = state_dict_of(checkpoint)
+    if is_released(state):
+        state = released_to_ours(state)
+    _load_checked(model, state, path)
+    return checkpoint.get('meta', {})
+
+
+def load_pretrained(backbone: nn.Module, source: str) -> None:
+    """Load a backbone's pretrained weights.
+
+    Args:
+        backbone: MMPose's ResNet or Swin Transformer.
+        source: ``torchvision://NAME``, which is downloaded once, or a file: torchvision's, the
+            official Swin Transformers', or one with MMPose's names.
+
+    Raises:
+        CheckpointError: the file cannot be read, or a tensor is missing or misshapen.
+    """
+    from mmpose.models.backbones import SwinTransformer
+    from mmpose.models.backbones.utils.ckpt_convert import swin_converter
+
+    path = _download(source) if source.startswith('torchvision://') else Path(source)
+    state = state_dict_of(load_checkpoint_file(path))
+    if any(name.startswith('layers.') for name in state):  # the official Swin Transformers' names
+        state = swin_converter(state)
+    if any(name.startswith('backbone.') for name in state):
+        state = {name: value for name, value in state.items() if name.startswith('backbone.')}
+    state = {name.removeprefix('backbone.'): value for name, value in state.items()}
+    # A classifier's layers and masks are of no use here; what follows from the configuration, and
+    # the norms of Swin's levels, which a classifier has not, may be missing.
+    useless = re.compile(r'(fc|head|norm)\.|.*attn_mask')
+    optional = r'.*(relative_position_index|num_batches_tracked)'
+    if isinstance(backbone, SwinTransformer):
+        optional += r'|norm\d\.'
+    defaults = {n: v for n, v in backbone.state_dict().items() if re.match(optional, n)}
+    state = {n: v for n, v in state.items() if not useless.match(n)}
+    _load_checked(backbone, {**defaults, **state}, source)
+
+
+def _download(source: str) -> Path:
+    import torchvision
+
+    name = source.removeprefix('torchvision://')
+    url = torchvision.models.get_model_weights(name).IMAGENET1K_V1.url
+    path = Path(torch.hub.get_dir()) / 'checkpoints' / url.rsplit('/', 1)[-1]
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.hub.download_url_to_file(url, str(path))
+        except OSError as error:
+            raise CheckpointError(
+                f'pretrained={source!r} could not be downloaded ({error}); put {url} at {path}, '
+                'or set model.pretrained=None to start from random weights'
+            ) from error
+    return path
+
+
+def _load_checked(model: nn.Module, state: State, source: str | Path) -> None:
+    own = model.state_dict()
+    problems = {
+        'missing': sorted(own.keys() - state.keys()),
+        'unexpected': sorted(state.keys() - own.keys()),
+        'other shapes': [
+            f'{name} {tuple(state[name].shape)} instead of {tuple(own[name].shape)}'
+            for name in own.keys() & state.keys()
+            if own[name].shape != state[name].shape
+        ],
+    }
+    if any(problems.values()):
+        listed = '; '.join(
+            f'{len(names)} {kind}: {", ".join(names[:5])}{", …" if len(names) > 5 else ""}'
+            for kind, names in problems.items()
+            if names
+        )
+        raise CheckpointError(
+            f'{source} does not belong to this model ({listed}); use the config it was trained with'
+        )
+    model.load_state_dict(state)
+
+
+def is_released(state: State) -> bool:
+    """Whether the names are those of the authors' release."""
+    return any(name.startswith('predictor.') for name in state)
+
+
+def released_to_ours(state: State) -> State:
+    """Rename the release's tensors to ours and join each attention's branches.
+
+    Raises:
+        CheckpointError: a tensor has no counterpart.
+    """
+    ours, branches = {}, {}
+    for name, value in state.items():
+        match = re.fullmatch(r'(.*\.)deform_attn\.attn_layers\.(\d+)\.(.*)', name)
+        if match:
+            miner, branch, part = match.groups()
+            branches.setdefault((miner, part), {})[int(branch)] = value
+        else:
+            ours[_rename(name, _NAMES)] = value
+    for (miner, part), values in branches.items():
+        if sorted(values) != list(range(len(values))):
+            raise CheckpointError(f'{miner}deform_attn: {part} has branches {sorted(values)} only')
+        ordered = [values[m] for m in range(len(values))]
+        join = torch.stack if part in dict(_STACKED) else torch.cat
+        name = dict(_STACKED + _CONCATENATED).get(part)
+        if name is None:
+            raise CheckpointError(f'{miner}deform_attn.attn_layers.0.{part} has no counterpart')
+        ours[_rename(miner, _RELEASED_MINERS) + name] = join(ordered)
+    return ours
+
+
+def ours_to_released(state: State) -> State:
+    """The inverse of :func:`released_to_ours`.
+
+    Raises:
+        CheckpointError: a tensor has no counterpart.
+    """
+    names = tuple((ours, released) for released, ours in _NAMES)
+    miners = tuple((ours, released) for released, ours in _RELEASED_MINERS)
+    concatenated = {ours: released for released, ours in _CONCATENATED}
+    stacked = {ours: released for released, ours in _STACKED}
+    released = {}
+    for name, value in state.items():
+        match = re.fullmatch(r'(.*\.)(fgsa\.(?!projector)\w+(?:\.\w+)?)', name)
+        if not match:
+            released[_rename(name, names)] = value
+            continue
+        miner, part = match.groups()
+        if part not in concatenated | stacked:
+            raise CheckpointError(f'{name} has no counterpart in the release')
+        branches = len(state[f'{miner}fgsa.output_bias'])
+        values = value.unbind() if part in stacked else value.chunk(branches)
+        for branch, tensor in enumerate(values):
+            prefix = _rename(miner, miners) + _BRANCH.format(branch)
+            released[prefix + (concatenated | stacked)[part]] = tensor.clone()
+    return released
+
+
+def _rename(name: str, prefixes: tuple[tuple[str, str], ...]) -> str:
+    for old, new in prefixes:
+        match = re.match(re.escape(old).replace(r'\{\}', r'(\d+)'), name)
+        if match:
+            return new.format(*match.groups()) + name[match.end() :]
+    raise CheckpointError(f'{name} has no counterpart')

@@ -1,0 +1,61 @@
+"""Sine encodings of a keypoint's number and of a point in the image."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+TEMPERATURE = 10000
+
+
+def sine_encoding(coordinate: Tensor, dims: int) -> Tensor:
+    """Sine and cosine of a coordinate at ``dims / 2`` wavelengths, interleaved.
+
+    Args:
+        coordinate: any shape, in radians at the shortest wavelength.
+        dims: the length of the encoding; even.
+
+    Returns:
+        coordinate's shape + (dims,)
+    """
+    exponent = torch.arange(0, dims, 2, dtype=coordinate.dtype, device=coordinate.device) / dims
+    angle = coordinate[..., None] / TEMPERATURE**exponent
+    return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(-2)
+
+
+def order_encoding(num_keypoints: int, dims: int, like: Tensor) -> Tensor:
+    """``order``: the encoding of each keypoint's number, as of the columns of a 1 × K image.
+
+    Args:
+        num_keypoints: K.
+        dims: D; the first half encodes the row, which is always the first, the second the column.
+        like: a tensor that gives dtype and device.
+
+    Returns:
+        (K, D)
+    """
+    eps = 1e-6
+    row = torch.ones(num_keypoints, dtype=like.dtype, device=like.device) / (1 + eps)
+    column = torch.arange(1, num_keypoints + 1, dtype=like.dtype, device=like.device)
+    column = column / (num_keypoints + eps)
+    halves = [sine_encoding(2 * math.pi * axis, dims // 2) for axis in (row, column)]
+    return torch.cat(halves, dim=-1)
+
+
+class PointEncoding(nn.Module):
+    """``pos(p)``: the sine encoding of a point, then an MLP (D → D, GELU, → D).
+
+    Args:
+        dims: D.
+    """
+
+    def __init__(self, dims: int) -> None:
+        super().__init__()
+        self.dims = dims
+        self.mlp = nn.Sequential(nn.Linear(dims, dims), nn.GELU(), nn.Linear(dims, dims))
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Encode ``points`` (..., 2), (x, y) with the image spanning [0, 1], as (..., D)."""
+        x, y = (2 * math.pi * points).unbind(-1)
+        halves = [sine_encoding(axis, self.dims // 2) for axis in (y, x)]
+        return self.mlp(torch.cat(halves, dim=-1))

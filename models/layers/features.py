@@ -1,0 +1,49 @@
+"""Features of image tokens at points, and means over the shots that show a keypoint."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..ops import ms_deform_attn
+
+Levels = Sequence[tuple[int, int]]
+"""Each level's (height, width), coarse to fine, in the order of the tokens."""
+
+
+def level_starts(levels: Levels) -> list[int]:
+    """Where each level's tokens start."""
+    starts = [0]
+    for height, width in levels[:-1]:
+        starts.append(starts[-1] + height * width)
+    return starts
+
+
+def features_at(points: Tensor, tokens: Tensor, levels: Levels) -> Tensor:
+    """The mean over levels of the features at points, bilinear, zero outside the image.
+
+    Args:
+        points: (B, K, 2) in [0, 1].
+        tokens: (B, N, D).
+        levels: each level's (height, width).
+
+    Returns:
+        (B, K, D)
+    """
+    locations = points[:, :, None, None, None].expand(-1, -1, 1, len(levels), 1, 2)
+    weights = torch.full_like(locations[..., 0], 1 / len(levels))
+    return ms_deform_attn(tokens[:, :, None], levels, level_starts(levels), locations, weights)
+
+
+def mean_over_shots(features: Tensor, visible: Tensor) -> Tensor:
+    """Each keypoint's mean over the shots in which it is visible, zero where it is in none.
+
+    Args:
+        features: (B, S, K, D).
+        visible: (B, S, K) bool.
+
+    Returns:
+        (B, K, D)
+    """
+    weights = visible[..., None].to(features.dtype)
+    return (features * weights).sum(1) / weights.sum(1).clamp(min=0.1)

@@ -1,0 +1,171 @@
+"""Fine-grained, structure-aware (FGSA) attention (paper, Section 3.2)."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ..ops import ms_deform_attn
+from .features import Levels, level_starts
+
+
+class FGSA(nn.Module):
+    """Deformable attention of each keypoint around its structural references.
+
+    M *branches*, each a complete multi-scale deformable attention. Branch m of keypoint k looks
+    around the point of k's m-th structural reference, the same on every level. The result is
+
+        branch_0 + relu(W · concat(branch_1 … branch_{M-1})).
+
+    Parameters of all branches are stored together, one branch after the other.
+
+    Args:
+        embed_dims: D.
+        num_branches: M; with 1, this is ordinary deformable attention.
+        num_heads: H, of each branch.
+        num_levels: levels of the image tokens.
+        num_points: samples a head takes of each level.
+    """
+
+    def __init__(
+        self,
+        embed_dims: int = 256,
+        num_branches: int = 8,
+        num_heads: int = 8,
+        num_levels: int = 3,
+        num_points: int = 4,
+    ) -> None:
+        super().__init__()
+        if embed_dims % num_heads:
+            raise ValueError(f'embed_dims={embed_dims} is not a multiple of num_heads={num_heads}')
+        self.num_branches = num_branches
+        self.num_heads = num_heads
+        self.num_levels = num_levels
+        self.num_points = num_points
+        samples = num_branches * num_heads * num_levels * num_points
+        self.sampling_offsets = nn.Linear(embed_dims, samples * 2)
+        self.attention_weights = nn.Linear(embed_dims, samples)
+        self.value_proj = nn.Linear(embed_dims, num_branches * embed_dims)
+        self.output_weight = nn.Parameter(torch.empty(num_branches, embed_dims, embed_dims))
+        self.output_bias = nn.Parameter(torch.empty(num_branches, embed_dims))
+        if num_branches > 1:
+            self.projector = nn.Linear((num_branches - 1) * embed_dims, embed_dims)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Uniform attention on a ring around the reference, as Deformable DETR; Xavier else."""
+        nn.init.zeros_(self.sampling_offsets.weight)
+        angle = torch.arange(self.num_heads) * (2 * math.pi / self.num_heads)
+        ring = torch.stack((angle.cos(), angle.sin()), dim=-1)  # (H, 2)
+        ring = ring / ring.abs().amax(-1, keepdim=True)
+        radius = torch.arange(1, self.num_points + 1)
+        offsets = ring[:, None, None] * radius[:, None]  # (H, 1, P, 2)
+        offsets = offsets.expand(self.num_branches, -1, self.num_levels, -1, -1)
+        with torch.no_grad():
+            self.sampling_offsets.bias.copy_(offsets.flatten())
+        nn.init.zeros_(self.attention_weights.weight)
+        nn.init.zeros_(self.attention_weights.bias)
+        for weight in self.value_proj.weight.chunk(self.num_branches):
+            nn.init.xavier_uniform_(weight)
+        nn.init.zeros_(self.value_proj.bias)
+        for weight in self.output_weight:
+            nn.init.xavier_uniform_(weight)
+        nn.init.zeros_(self.output_bias)
+        if self.num_branches > 1:
+            nn.init.xavier_uniform_(self.projector.weight)
+            nn.init.zeros_(self.projector.bias)
+
+    def reference_points(self, points: Tensor, reference_index: Tensor) -> Tensor:
+        """The points of each keypoint's structural references, a branch each.
+
+        Args:
+            points: (B, K, 2).
+            reference_index: (B, K, M) long, or more than M, of which the first M are used.
+
+        Returns:
+            (B, K, M, 1, 2), the same for each head of a branch.
+        """
+        return gather_points(points, reference_index[..., : self.num_branches]).unsqueeze(3)
+
+    def forward(
+        self, query: Tensor, points: Tensor, reference_index: Tensor, tokens: Tensor, levels: Levels
+    ) -> Tensor:
+        """Attend to the image around each keypoint's structural references.
+
+        Args:
+            query: (B, K, D), keypoint embeddings with their encodings.
+            points: (B, K, 2), where the keypoints are, in [0, 1].
+            reference_index: (B, K, ≥M) long, the structural references.
+            tokens: (B, N, D), the image.
+            levels: each level's (height, width); their products sum to N.
+
+        Returns:
+            (B, K, D)
+        """
+        references = self.reference_points(points, reference_index)
+        branches = self.deformable_attention(query, references, tokens, levels)
+        result = branches[:, :, 0]
+        if self.num_branches > 1:
+            result = result + self.projector(branches[:, :, 1:].flatten(2)).relu()
+        return result
+
+    def deformable_attention(
+        self, query: Tensor, references: Tensor, tokens: Tensor, levels: Levels
+    ) -> Tensor:
+        """All branches of multi-scale deformable attention at once.
+
+        Args:
+            query: (B, K, D).
+            references: (B, K, M, H or 1, 2), the reference point of each branch and head.
+            tokens: (B, N, D).
+            levels: each level's (height, width).
+
+        Returns:
+            (B, K, M, D)
+        """
+        batch, keypoints, dims = query.shape
+        M, H, L, P = self.num_branches, self.num_heads, self.num_levels, self.num_points
+        size = query.new_tensor([(width, height) for height, width in levels])[:, None]  # (L, 1, 2)
+        offsets = self.sampling_offsets(query).view(batch, keypoints, M, H, L, P, 2)
+        locations = references[..., None, None, :] + offsets / size
+        weights = self.attention_weights(query).view(batch, keypoints, M * H, L * P).softmax(-1)
+        sampled = ms_deform_attn(
+            self.value_proj(tokens).view(batch, -1, M * H, dims // H),
+            levels,
+            level_starts(levels),
+            locations.flatten(2, 3),
+            weights.view(batch, keypoints, M * H, L, P),
+        ).view(batch, keypoints, M, dims)
+        return torch.einsum('bkmd,med->bkme', sampled, self.output_weight) + self.output_bias
+
+
+class FGSAHeads(FGSA):
+    """FGSA as the paper's figure draws it: one deformable attention of M heads.
+
+    Head m of keypoint k looks around the point of k's m-th structural reference.
+
+    Args:
+        embed_dims: D.
+        num_heads: M.
+        num_levels: levels of the image tokens.
+        num_points: samples a head takes of each level.
+    """
+
+    def __init__(
+        self,
+        embed_dims: int = 256,
+        num_heads: int = 8,
+        num_levels: int = 3,
+        num_points: int = 4,
+    ) -> None:
+        super().__init__(embed_dims, 1, num_heads, num_levels, num_points)
+
+    def reference_points(self, points: Tensor, reference_index: Tensor) -> Tensor:
+        """The points of each keypoint's structural references, a head each: (B, K, 1, M, 2)."""
+        return gather_points(points, reference_index[..., : self.num_heads]).unsqueeze(2)
+
+
+def gather_points(points: Tensor, index: Tensor) -> Tensor:
+    """Points by their number: (B, K, 2) and (B, K, M) long give (B, K, M, 2)."""
+    batch = torch.arange(len(points), device=points.device)[:, None, None]
+    return points[batch, index]
