@@ -1,16 +1,7 @@
-from setuptools import setup
+from setuptools import find_packages, setup
 
-PACKAGES = {
-    'fmmp': 'fmmp',
-    'fmmp.apis': 'fmmp/apis',
-    'fmmp.models': 'models',
-    'fmmp.models.detectors': 'models/detectors',
-    'fmmp.models.necks': 'models/necks',
-    'fmmp.models.heads': 'models/heads',
-    'fmmp.models.layers': 'models/layers',
-    'fmmp.models.ops': 'models/ops',
-    'fmmp.datasets': 'datasets',
-}
+# `models/`, `datasets/` and `configs/` lie at the top level and install inside `fmmp`.
+INSIDE = [*find_packages(include=['models', 'models.*', 'datasets', 'datasets.*']), 'configs']
 
 setup(
     name='fmmp',
@@ -18,6 +9,25 @@ setup(
     description='Category-agnostic pose estimation by recurrent feature mining (FMMP)',
     license='Apache-2.0',
     python_requires='>=3.10',
-    packages=list(PACKAGES),
-    package_dir=PACKAGES,
+    packages=find_packages(include=['fmmp', 'fmmp.*']) + [f'fmmp.{name}' for name in INSIDE],
+    package_dir={f'fmmp.{name}': name.replace('.', '/') for name in INSIDE},
+    package_data={'fmmp.configs': ['**/*.py'], 'fmmp.datasets': ['**/*.json']},
+    # What pip installs unaided: our needs, and those of MMCV, MMPose and xtcocotools, which need
+    # install.sh's help and so are not named.
+    install_requires=[
+        'addict',
+        'json_tricks',
+        'matplotlib',
+        'munkres',
+        'numpy',
+        'opencv-python-headless',
+        'packaging',
+        'pillow',
+        'pyyaml',
+        'scipy',
+        'torch>=2.0',
+        'torchvision>=0.15',
+        'yapf<0.40.2',
+    ],
+    extras_require={'test': ['hypothesis', 'pytest', 'ruff']},
 )

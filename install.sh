@@ -1,0 +1,203 @@
+#!/usr/bin/env bash
+# Installs FMMP in the active virtual or conda environment, else in .venv, and runs its tests.
+# What is there and fits is kept: a second run asks pip for nothing.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+usage='usage: bash install.sh [setup] [--full]     install FMMP; --full: with mmcv-full (torch 2.0)
+       bash install.sh test [PYTEST-ARGS]   install what is missing, then run the tests
+PYTHON=/path/to/python chooses the Python of a new .venv.'
+
+say() { printf 'install.sh: %s\n' "$*"; }
+die() { say "$*" >&2; exit 1; }
+
+# Prints the first Python that is recent enough; those that the stack is tested with come first.
+find_python() {
+    local candidate candidates=(python3.11 python3.10 python3 python3.12 python3.13)
+    [ -z "${PYTHON:-}" ] || candidates=("$PYTHON")
+    for candidate in "${candidates[@]}"; do
+        if recent "$candidate"; then
+            echo "$candidate"
+            return
+        fi
+    done
+    die "none of ${candidates[*]} is Python 3.10 or newer: install Python 3.11, or name one with PYTHON=/path/to/python"
+}
+
+recent() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; }
+
+# Sets `python` to that of the active environment, or of .venv, which it makes.
+enter_environment() {
+    local base active=${VIRTUAL_ENV:-}
+    if [ -z "$active" ] && [ "${CONDA_DEFAULT_ENV:-base}" != base ]; then
+        active=${CONDA_PREFIX:-}
+    fi
+    python=${active:-.venv}/bin/python
+    if [ -z "$active" ] && ! "$python" -c '' 2>/dev/null; then
+        base=$(find_python)
+        say "making .venv with $("$base" --version)"
+        "$base" -m venv --clear .venv ||
+            die "$base cannot make a virtual environment: install its venv module (Debian, Ubuntu: apt install python3-venv)"
+    fi
+    recent "$python" ||
+        die "$python is not Python 3.10 or newer: activate another environment, or none to have .venv made"
+    "$python" -m pip --version >/dev/null 2>&1 || "$python" -m ensurepip >/dev/null ||
+        die "$python has no pip: install it there"
+    say "using $("$python" --version) of ${active:-.venv}"
+    "$python" -c 'import sys; sys.exit(sys.version_info >= (3, 12))' ||
+        say 'note: MMCV 1.x is tested with Python 3.10 and 3.11 only'
+}
+
+# Whether the environment meets every requirement given.
+met() {
+    "$python" -I - "$@" <<'PY'
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+from pip._vendor.packaging.requirements import Requirement
+
+
+def met(requirement):
+    try:
+        return requirement.specifier.contains(version(requirement.name), prereleases=True)
+    except PackageNotFoundError:
+        return False
+
+
+sys.exit(not all(met(Requirement(text)) for text in sys.argv[1:]))
+PY
+}
+
+version() { "$python" -I -c "from importlib.metadata import version; print(version('$1'))" 2>/dev/null; }
+
+# install WHAT "REQUIREMENT …" [PIP-OPTION …]: by pip, unless they are met.
+install() {
+    local what=$1 requirements=$2
+    shift 2
+    # shellcheck disable=SC2086  # requirements are words
+    if ! met $requirements; then
+        say "installing $what"
+        "$python" -m pip install --quiet --disable-pip-version-check "$@" $requirements ||
+            die "pip could not install $what (its message is above): see to its cause, then run this again to go on"
+    fi
+}
+
+# Sets `torch`, `numpy` and `build`, the requirements that depend on the torch that is there.
+choose_versions() {
+    torch='torch==2.14.1 torchvision==0.29.1' numpy=numpy build='setuptools>=64,<81 wheel Cython'
+    met torch || return 0
+    torch="torch==$(version torch) torchvision"
+    met 'torch>=2.0' ||
+        die "torch $(version torch) is installed, FMMP needs 2.0 or newer: upgrade it, or deactivate this environment to have .venv made"
+    if met 'torch<2.3'; then  # built for numpy 1; torch 2.0 imports what setuptools 70 lost
+        numpy='numpy<2' build='setuptools>=64,<70 wheel Cython'
+    fi
+}
+
+# Finds out what would fail before anything is downloaded.
+check() {
+    local name
+    for name in mmcv mmcv-full; do
+        ! met "$name" || met "$name>=1.3.8,<=1.7.0" ||
+            die "$name $(version $name) is installed, MMPose 0.29 needs 1.3.8 to 1.7.0: pip uninstall $name, or deactivate this environment to have .venv made"
+    done
+    if [ -n "$full" ]; then
+        met 'torch<2.1' ||
+            die 'mmcv-full builds with torch 2.0 only: use the environment of cape_environment.yml, or leave out --full (FMMP needs none of its ops)'
+    fi
+    if [ -n "$full" ] || ! met xtcocotools; then
+        command -v "${CXX:-c++}" >/dev/null ||
+            die 'no C++ compiler found: install one (Debian, Ubuntu: apt install g++)'
+        "$python" -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' ||
+            die "the C headers of $("$python" --version) are missing: install them (Debian, Ubuntu: apt install python3-dev)"
+    fi
+}
+
+# Whether this clone is installed editable, as its setup.py stands.
+project_installed() {
+    "$python" -I - <<'PY'
+import json
+import sys
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+try:
+    project = distribution('fmmp')
+except PackageNotFoundError:
+    sys.exit(1)
+origin = json.loads(project.read_text('direct_url.json') or '{}')
+installed = Path(project.locate_file(f'fmmp-{project.version}.dist-info/METADATA'))
+sys.exit(
+    origin.get('url') != Path.cwd().as_uri()
+    or not origin.get('dir_info', {}).get('editable')
+    or installed.stat().st_mtime < Path('setup.py').stat().st_mtime
+)
+PY
+}
+
+install_project() {
+    project_installed && return
+    say 'installing FMMP, editable'
+    "$python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ||
+        die 'pip could not install FMMP (its message is above)'
+}
+
+# Prints what setup.py names, tests included, but OpenCV where some build of it is there already.
+project_needs() {
+    "$python" -I - <<'PY'
+from importlib.metadata import requires
+
+needs = {line.split(';')[0].strip() for line in requires('fmmp')}
+try:
+    import cv2
+except ImportError:
+    pass
+else:
+    needs = {need for need in needs if not need.startswith('opencv')}
+print(*sorted(needs))
+PY
+}
+
+install_mmcv() {
+    if [ -n "$full" ] && ! met mmcv-full; then
+        say 'building mmcv-full: a quarter of an hour on two cores'
+        "$python" -m pip uninstall --quiet --yes mmcv  # they share a folder
+        MMCV_WITH_OPS=1 install mmcv-full mmcv-full==1.7.0 --no-deps --no-build-isolation
+    fi
+    met mmcv-full || met mmcv || install MMCV mmcv==1.7.0 --no-deps --no-build-isolation
+}
+
+setup() {
+    local reason
+    enter_environment
+    check
+    choose_versions
+    install 'PyTorch (up to 3 GB to download) and build tools' "$torch $numpy $build"
+    install_project
+    install 'what FMMP needs' "$(project_needs) $numpy"
+    install_mmcv
+    # MMPose names chumpy, which no longer builds and nothing here imports; xtcocotools' wheel is
+    # for numpy 1, so it is built for the numpy that is there, and never taken from pip's cache.
+    install 'MMPose and xtcocotools' 'mmpose==0.29.0 xtcocotools' \
+        --no-deps --no-build-isolation --no-binary xtcocotools --no-cache-dir
+    reason=$("$python" -c 'import cv2, torchvision, fmmp._requirements as r; r.require_openmmlab()' 2>&1) ||
+        die "what is installed does not import (${reason##*$'\n'}): remove .venv, or deactivate this environment, and run this again"
+    say "ready: torch $(version torch), $(met mmcv-full && echo mmcv-full || echo mmcv) $(version mmcv-full || version mmcv), mmpose $(version mmpose)"
+}
+
+command=setup full=
+case ${1:-} in
+    setup | test) command=$1; shift ;;
+esac
+case $command in
+    setup)
+        if [ "${1:-}" = --full ]; then full=yes; shift; fi
+        if [ $# -gt 0 ]; then printf '%s\n' "$usage" >&2; exit 2; fi
+        setup
+        [ "$python" != .venv/bin/python ] || say 'activate it: source .venv/bin/activate'
+        ;;
+    test)
+        setup
+        "$python" -m pytest "$@"
+        ;;
+esac

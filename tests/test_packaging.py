@@ -1,0 +1,149 @@
+"""What is installed, from a wheel or from a clone, and how it says what is missing."""
+
+import email
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+import fmmp
+
+ROOT = Path(__file__).resolve().parent.parent
+UNAIDED_FAILS = {'chumpy', 'mmcv', 'mmcv-full', 'mmpose', 'xtcocotools'}
+BLOCK_OPENMMLAB = "import sys; sys.modules.update(dict.fromkeys(['mmcv', 'mmpose', 'xtcocotools']))"
+PURE_FUNCTIONS = """
+from fmmp.datasets import evaluation_pairs, pad_keypoints, structural_references
+from fmmp.datasets.metrics import evaluate_pairs
+from fmmp.models.ops import ms_deform_attn
+"""
+FORWARD = """
+from pathlib import Path
+import torch
+import fmmp
+from fmmp.apis import init_model
+
+folder = Path(fmmp.__file__).parent
+model = init_model(folder / 'configs/fmmp/1shot/fmmp_r50_mp100_split1.py')
+shape = 1, 2, 70  # one episode, a support and a query, 70 keypoints
+with torch.no_grad():
+    points = model.forward_points(
+        torch.rand(1, 2, 3, 256, 256),
+        torch.rand(*shape, 2),
+        torch.ones(shape, dtype=torch.bool),
+        torch.arange(70).repeat(1, 2, 1)[..., None].repeat(1, 1, 1, 16),
+    )
+assert points.shape[2:] == (70, 2) and points.isfinite().all()
+print(folder)
+"""
+
+
+def run_python(code, folder, **environment):
+    """Run `code` with `folder` as the working directory."""
+    return subprocess.run(
+        [sys.executable, '-c', code],
+        cwd=folder,
+        env={**os.environ, 'PYTHONPATH': '', **environment},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture(scope='module')
+def clone(tmp_path_factory):
+    """A copy of the repository without what building and running leave behind."""
+    leftovers = shutil.ignore_patterns('.*', 'build', 'data', 'work_dirs', '*.egg-info', '*.so')
+    return shutil.copytree(ROOT, tmp_path_factory.mktemp('clone') / 'fmmp', ignore=leftovers)
+
+
+@pytest.fixture(scope='module')
+def wheel(clone, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('wheel')
+    pip = [sys.executable, '-m', 'pip', 'wheel', '--quiet', '--no-deps', '--no-build-isolation']
+    subprocess.run([*pip, '--no-index', '--wheel-dir', folder, clone], check=True)
+    return next(folder.glob('fmmp-*.whl'))
+
+
+@pytest.fixture(scope='module')
+def metadata(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        name = next(name for name in archive.namelist() if name.endswith('.dist-info/METADATA'))
+        return email.message_from_bytes(archive.read(name))
+
+
+@pytest.fixture(scope='module')
+def requirements(metadata):
+    """The requirements that `pip install fmmp` installs too."""
+    all_of_them = map(Requirement, metadata.get_all('Requires-Dist'))
+    return [one for one in all_of_them if one.marker is None]
+
+
+def test_the_wheel_holds_every_module_config_and_data_file_under_fmmp_and_nothing_else(wheel):
+    expected = {path.relative_to(ROOT).as_posix() for path in ROOT.glob('fmmp/**/*.py')}
+    for folder, suffix in [('models', 'py'), ('datasets', 'py'), ('datasets', 'json')]:
+        paths = ROOT.glob(f'{folder}/**/*.{suffix}')
+        expected |= {f'fmmp/{path.relative_to(ROOT).as_posix()}' for path in paths}
+    paths = ROOT.glob('configs/**/*.py')
+    expected |= {f'fmmp/{path.relative_to(ROOT).as_posix()}' for path in paths}
+
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name for name in archive.namelist() if '.dist-info/' not in name}
+    assert held == expected
+    assert 'fmmp/datasets/mp100_splits.json' in held
+
+
+def test_the_wheel_works_outside_the_repository(wheel, tmp_path):
+    pip = [sys.executable, '-m', 'pip', 'install', '--quiet', '--no-deps', '--no-index']
+    subprocess.run([*pip, '--target', tmp_path / 'installed', wheel], check=True)
+    result = run_python(FORWARD, tmp_path, PYTHONPATH=str(tmp_path / 'installed'))
+    assert result.stdout.strip() == str(tmp_path / 'installed/fmmp'), result.stderr
+
+
+def test_the_wheel_carries_the_version_of_the_package(metadata):
+    assert metadata['Version'] == fmmp.__version__
+
+
+def test_the_metadata_names_nothing_that_pip_cannot_install_unaided(requirements):
+    assert requirements
+    assert not UNAIDED_FAILS & {requirement.name for requirement in requirements}
+
+
+def test_the_conda_environment_provides_what_the_metadata_asks_for(metadata, requirements):
+    environment = yaml.safe_load((ROOT / 'cape_environment.yml').read_text())
+    *conda, pip = environment['dependencies']
+    python = next(spec for spec in conda if spec.startswith('python='))
+    assert python.removeprefix('python=') in metadata['Requires-Python']
+
+    pinned = {one.name: one for one in map(Requirement, pip['pip'])}
+    for requirement in requirements:
+        assert requirement.name in pinned
+    for name in ('torch', 'torchvision'):
+        asked = next(one.specifier for one in requirements if one.name == name)
+        assert asked.contains(str(pinned[name].specifier).removeprefix('=='))
+
+
+def test_a_clone_works_from_its_own_root_without_being_installed(clone):
+    code = 'import fmmp.models.ops, fmmp.datasets as d; print(fmmp.models.ops.__file__, d.__file__)'
+    result = run_python(code, clone)
+    assert result.stdout.split() == [
+        str(clone / 'models/ops/__init__.py'),
+        str(clone / 'datasets/__init__.py'),
+    ], result.stderr
+
+
+@pytest.mark.parametrize('code', ['import fmmp', PURE_FUNCTIONS], ids=['fmmp', 'pure functions'])
+def test_what_needs_no_openmmlab_imports_without_it(code):
+    result = run_python(f'{BLOCK_OPENMMLAB}\n{code}', ROOT)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_public_interface_says_in_one_line_how_to_get_openmmlab():
+    result = run_python(f'{BLOCK_OPENMMLAB}\nimport fmmp.apis', ROOT)
+    assert result.returncode == 1
+    error = result.stderr.strip().splitlines()[-1]
+    assert error.startswith('ImportError') and 'mmcv' in error and 'bash install.sh' in error
