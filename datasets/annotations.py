@@ -75,6 +75,8 @@ def load_annotations(
         ValueError: a file is not what it should be, a category is unknown, or a selected
             category's keypoints or skeleton cannot be used.
     """
+    if skeleton_base not in (0, 1, 'mp100'):
+        raise ValueError(f"skeleton_base is {skeleton_base!r}: give 0, 1 or 'mp100'")
     content = _read_coco(ann_file)
     entries = {category['id']: category for category in content['categories']}
     if categories is None:

@@ -1,23 +1,18 @@
-"""The data sets of episodes, registered in MMPose."""
+"""What training and test data sets share: from instances to an episode's tensors."""
 
-import random
 from abc import ABC, abstractmethod
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from mmpose.datasets.builder import DATASETS
 from mmpose.datasets.pipelines import Compose
 from torch.utils.data import Dataset
 
 from . import transforms  # noqa: F401 (registers the crop that pipelines name)
 from .annotations import Category, Instance, load_annotations
 from .crop import center_and_scale
-from .episodes import evaluation_pairs, training_tuples
-from .metrics import METRICS, copy_support, evaluate_pairs, mean_metrics
 from .padding import METHODS, pad_keypoints
 from .seeding import derive_seed, global_generators
 from .splits import select_categories
@@ -110,7 +105,9 @@ class EpisodeDataset(Dataset, ABC):
         self.img_prefix = str(img_prefix)
         self.num_shots = _at_least_one('num_shots', num_shots)
         self.num_queries = _at_least_one('num_queries', num_queries)
-        self.num_episodes = num_episodes and _at_least_one('num_episodes', num_episodes)
+        if num_episodes is not None:
+            _at_least_one('num_episodes', num_episodes)
+        self.num_episodes = num_episodes
         self.settings = DataSettings(**{'padding': self.default_padding, **(data_cfg or {})})
         if not isinstance(seed, int) or seed < 0:
             raise ValueError(f'seed is {seed!r}: give a whole number of at least 0')
@@ -220,159 +217,3 @@ def _at_least_one(name: str, value: int) -> int:
     if not isinstance(value, int) or value < 1:
         raise ValueError(f'{name} is {value!r}: give a whole number of at least 1')
     return value
-
-
-@DATASETS.register_module()
-class TrainEpisodes(EpisodeDataset):
-    """Training episodes: S supports and a query, drawn anew each epoch.
-
-    Every category gives ``num_episodes`` episodes an epoch; unless given, as many as the largest
-    category has instances. See `EpisodeDataset` for the arguments and the items.
-    """
-
-    default_padding = 'mixup'
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)
-        if self.num_queries != 1:
-            raise ValueError(f'num_queries is {self.num_queries}: a training episode has 1 query')
-        self._drawn = (-1, [])  # the latest epoch's number and episodes
-
-    def __len__(self) -> int:
-        largest = max(map(len, self.instances_by_category.values()))
-        return len(self.categories) * (self.num_episodes or largest)
-
-    def _episode(self, epoch: int, sample: int) -> list[int]:
-        if self._drawn[0] != epoch:
-            episodes = training_tuples(
-                self.instances_by_category,
-                list(self.categories),
-                self.num_shots,
-                random.Random(derive_seed(self.seed, epoch)),
-                self.num_episodes,
-            )
-            self._drawn = epoch, episodes
-        return self._drawn[1][sample]
-
-
-@DATASETS.register_module()
-class TestEpisodes(EpisodeDataset):
-    """The episodes of an evaluation, the same every time: S supports shared by Q queries.
-
-    Items also have the queries' ``center`` and ``scale`` (Q, 2) float32, which lead from the crop
-    back to the image. See `EpisodeDataset` for the arguments and the rest of an item.
-
-    Attributes:
-        pairs: ``[support, …, query]``, numbers of instances, in evaluation order.
-    """
-
-    default_padding = 'uniform'
-    __test__ = False  # no test class, whatever its name tells pytest
-
-    def __init__(
-        self, *args: object, num_queries: int = 15, num_episodes: int = 200, **kwargs: object
-    ) -> None:
-        super().__init__(*args, num_queries=num_queries, num_episodes=num_episodes, **kwargs)
-        if self.settings.padding == 'mixup':
-            raise ValueError("data_cfg.padding is 'mixup', which draws: test with 'uniform'")
-        self.pairs = evaluation_pairs(
-            self.instances_by_category,
-            list(self.categories),
-            self.num_shots,
-            self.num_queries,
-            self.num_episodes,
-        )
-
-    def __len__(self) -> int:
-        return len(self.pairs) // self.num_queries
-
-    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        """Load an episode."""
-        item = super().__getitem__(index)
-        queries = self._episode(0, index % len(self))[self.num_shots :]
-        crops = [center_and_scale(self.instances[query].box) for query in queries]
-        item['center'], item['scale'] = (
-            torch.from_numpy(np.stack(values)) for values in zip(*crops, strict=True)
-        )
-        return item
-
-    def _episode(self, epoch: int, sample: int) -> list[int]:
-        pairs = self.pairs[sample * self.num_queries : (sample + 1) * self.num_queries]
-        return pairs[0][:-1] + [pair[-1] for pair in pairs]
-
-    def evaluate(
-        self,
-        results: Sequence[dict],
-        metric: str | Sequence[str] | None = None,
-        logger: object = None,
-    ) -> OrderedDict[str, float]:
-        """Average the metrics over all pairs; MMCV's evaluation hooks call this.
-
-        Args:
-            results: what the model returned for each batch: ``index``, the items' indices, and
-                ``predictions``, an array (Q, K, 2) in image pixels an item.
-            metric: names of metrics, ``PCK`` for PCK at all thresholds; None for all.
-            logger: given by the hooks, not used.
-
-        Raises:
-            ValueError: an episode has no prediction, or there is no such metric.
-        """
-        metrics = mean_metrics(evaluate_pairs(self.pairs, self._collect(results), self.instances))
-        if metric is None:
-            return metrics
-        chosen = [metric] if isinstance(metric, str) else metric
-        unknown = set(chosen) - {*METRICS, 'PCK'}
-        if unknown:
-            raise ValueError(f'unknown metric {sorted(unknown)}: choose from PCK, {METRICS}')
-        return OrderedDict(
-            (name, value)
-            for name, value in metrics.items()
-            if name in chosen or name.split('@')[0] in chosen
-        )
-
-    def report(self, results: Sequence[dict]) -> dict:
-        """Return the whole evaluation, ready for JSON.
-
-        Args:
-            results: as for `evaluate`.
-
-        Returns:
-            ``metrics``; ``per_category``, the same by category name; ``copy_support`` and
-            ``copy_support_per_category``, the same for copying the supports' keypoints; ``pairs``;
-            and ``predictions``, K_c points in image pixels a pair.
-        """
-        predictions = self._collect(results)
-        scores = evaluate_pairs(self.pairs, predictions, self.instances)
-        floor = evaluate_pairs(self.pairs, copy_support(self.pairs, self.instances), self.instances)
-        return {
-            'metrics': mean_metrics(scores),
-            'per_category': self._by_category(scores),
-            'copy_support': mean_metrics(floor),
-            'copy_support_per_category': self._by_category(floor),
-            'pairs': self.pairs,
-            'predictions': [prediction.tolist() for prediction in predictions],
-        }
-
-    def _by_category(self, scores: Sequence[dict]) -> dict[str, OrderedDict[str, float]]:
-        size = self.num_episodes * self.num_queries
-        return {
-            category.name: mean_metrics(scores[position * size : (position + 1) * size])
-            for position, category in enumerate(self.categories.values())
-        }
-
-    def _collect(self, results: Sequence[dict]) -> list[np.ndarray]:
-        """Order a model's results: the K_c predicted keypoints of every pair."""
-        episodes = {
-            int(index) % len(self): np.asarray(prediction)
-            for result in results
-            for index, prediction in zip(result['index'], result['predictions'], strict=True)
-        }
-        missing = len(self) - len(episodes)
-        if missing:
-            raise ValueError(f'{missing} of {len(self)} episodes have no prediction')
-        predictions = []
-        for number, pair in enumerate(self.pairs):
-            episode, query = divmod(number, self.num_queries)
-            category = self.categories[self.instances[pair[-1]].category_id]
-            predictions.append(episodes[episode][query][: category.num_keypoints])
-        return predictions

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fmmp.datasets.episode_dataset import TestEpisodes, TrainEpisodes
+from fmmp.datasets.evaluation import TestEpisodes
 from fmmp.datasets.sampler import EpisodeSampler
+from fmmp.datasets.training import TrainEpisodes
 from mmcv import Config
 from mmpose.datasets import build_dataset
 from torch.utils.data import DataLoader
@@ -261,6 +262,8 @@ def test_the_report_is_json_with_everything_by_pair_and_category(small_dataset):
         ({'data_cfg': {'padding': 'mixup'}}, "test with 'uniform'"),
         ({'data_cfg': {'image_size': 100}}, 'multiple of 32'),
         ({'num_shots': 0}, 'num_shots is 0'),
+        ({'num_episodes': 0}, 'num_episodes is 0'),
+        ({'skeleton_base': 2}, 'skeleton_base is 2'),
         ({'seed': None}, 'seed is None'),
     ],
 )
