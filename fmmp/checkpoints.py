@@ -119,7 +119,7 @@ def load_weights(model: nn.Module, path: str | Path) -> dict:
     """Load a checkpoint's weights, ours or released ones, into a model; every tensor must fit.
 
     Returns:
-        The checkpoint's ``meta``.
+        The whole checkpoint.
 
     Raises:
         CheckpointError: the file cannot be read, or lacks or adds tensors, or has other shapes.
@@ -129,7 +129,7 @@ def load_weights(model: nn.Module, path: str | Path) -> dict:
     if is_released(state):
         state = released_to_ours(state)
     _load_checked(model, state, path)
-    return checkpoint.get('meta', {})
+    return checkpoint
 
 
 def load_pretrained(backbone: nn.Module, source: str) -> None:

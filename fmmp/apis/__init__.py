@@ -1,13 +1,24 @@
 """The public interface: training, testing, inference. Importing it registers our classes."""
 
-from fmmp._requirements import require_openmmlab
-
-require_openmmlab()  # before what follows fails for want of it
-
+import fmmp.datasets.evaluation
+import fmmp.datasets.training
 import fmmp.models.detectors.fmmp
 import fmmp.models.heads.recurrent_mining_head
 import fmmp.models.necks.feature_pyramid  # noqa: F401
 
+from .arguments import add_arguments, read_config
+from .distributed import init_distributed
 from .model import init_model
+from .test import format_report, test, write_json
+from .train import train
 
-__all__ = ['init_model']
+__all__ = [
+    'add_arguments',
+    'format_report',
+    'init_distributed',
+    'init_model',
+    'read_config',
+    'test',
+    'train',
+    'write_json',
+]

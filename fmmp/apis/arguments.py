@@ -1,0 +1,35 @@
+"""Command-line arguments that training and testing share."""
+
+from __future__ import annotations
+
+import argparse
+
+from mmcv import Config, DictAction
+
+from .distributed import LAUNCHERS
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the config, changes to it, and where to run."""
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        metavar='KEY=VALUE',
+        help="settings in place of the config's, such as data.samples_per_gpu=8",
+    )
+    parser.add_argument('--gpu-id', type=int, default=0, help='GPU of a single process [0]')
+    parser.add_argument(
+        '--launcher', choices=LAUNCHERS, default='none', help='what started several processes'
+    )
+    # Set by older launchers; torchrun sets the environment instead.
+    parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
+
+
+def read_config(args: argparse.Namespace) -> Config:
+    """The config that the arguments name, with its changes."""
+    config = Config.fromfile(args.config)
+    config.merge_from_dict(args.cfg_options)
+    return config

@@ -1,0 +1,87 @@
+"""Several processes: starting them, training and collecting results in them."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+LAUNCHERS = ('none', 'pytorch', 'slurm')
+
+
+def init_distributed(launcher: str = 'none', gpu_id: int = 0) -> torch.device:
+    """Join the other processes, if any; nccl with GPUs, gloo without.
+
+    Args:
+        launcher: ``none``, ``pytorch`` (torchrun) or ``slurm``.
+        gpu_id: GPU of a process that is alone.
+
+    Returns:
+        This process's device: its GPU, or the CPU where there is none.
+
+    Raises:
+        RuntimeError: the launcher has not set its environment variables.
+    """
+    if launcher == 'slurm':
+        _slurm_to_torchrun()
+    if launcher != 'none':
+        missing = [k for k in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK') if k not in os.environ]
+        if missing:
+            raise RuntimeError(
+                f'--launcher {launcher}: the environment lacks {", ".join(missing)}; '
+                'start with tools/dist_train.sh, or without --launcher for one process'
+            )
+    device = torch.device('cpu')
+    if torch.cuda.is_available():
+        device = torch.device(
+            'cuda', gpu_id if launcher == 'none' else int(os.environ['LOCAL_RANK'])
+        )
+        torch.cuda.set_device(device)
+    if launcher != 'none':
+        dist.init_process_group('nccl' if device.type == 'cuda' else 'gloo')
+    return device
+
+
+def _slurm_to_torchrun() -> None:
+    """Set torchrun's environment variables from slurm's."""
+    names = {'RANK': 'SLURM_PROCID', 'WORLD_SIZE': 'SLURM_NTASKS', 'LOCAL_RANK': 'SLURM_LOCALID'}
+    for name, slurm in names.items():
+        if slurm in os.environ:
+            os.environ[name] = os.environ[slurm]
+    os.environ.setdefault('MASTER_PORT', '29500')
+    # The first of the nodes: `scontrol` is wherever slurm is.
+    if 'MASTER_ADDR' not in os.environ and 'SLURM_NODELIST' in os.environ:
+        import subprocess
+
+        command = ['scontrol', 'show', 'hostnames', os.environ['SLURM_NODELIST']]
+        nodes = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        os.environ['MASTER_ADDR'] = nodes.split()[0]
+
+
+def collect(results: list) -> list:
+    """Every process's results in one list, the same in every process."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return results
+    parts = [None] * dist.get_world_size()
+    dist.all_gather_object(parts, results)
+    return [result for part in parts for result in part]
+
+
+def broadcast_buffers(model: nn.Module) -> None:
+    """Give every process the first one's buffers: batch norm's running means differ by process."""
+    if dist.is_available() and dist.is_initialized():
+        for buffer in model.buffers():
+            dist.broadcast(buffer, 0)
+
+
+class Distributed(DistributedDataParallel):
+    """torch's data-parallel wrapper with the step that MMCV's runner calls."""
+
+    def train_step(self, data_batch: dict, optimizer: object, **kwargs: object) -> dict:
+        """The losses of this process's part of the batch; backward averages the gradients."""
+        loss, log_vars = self.module._parse_losses(self(**data_batch))
+        samples = len(next(iter(data_batch.values())))
+        return dict(loss=loss, log_vars=log_vars, num_samples=samples)

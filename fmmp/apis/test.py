@@ -1,0 +1,100 @@
+"""Testing: predictions of every episode, their metrics, and copying the support beside them."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import torch
+from mmcv import Config
+from mmcv.cnn import fuse_conv_bn
+from mmpose.apis import single_gpu_test
+from mmpose.datasets import build_dataset
+from torch import nn
+from torch.utils.data import DataLoader
+
+from .distributed import broadcast_buffers, collect
+from .loaders import build_loader, loader_settings
+from .model import init_model
+
+COLUMNS = ('PCK@0.05', 'PCK@0.1', 'PCK@0.15', 'PCK@0.2', 'mPCK', 'NME', 'AUC', 'EPE')
+
+
+def predict(model: nn.Module, loader: DataLoader) -> list[dict]:
+    """Predict every episode, with a progress bar; every process predicts its share.
+
+    Returns:
+        What the model returned for each batch, of all processes.
+    """
+    broadcast_buffers(model)
+    return collect(single_gpu_test(model, loader))
+
+
+def test(
+    config: Config,
+    checkpoint: str | Path,
+    device: str | torch.device = 'cpu',
+    fuse_batch_norm: bool = False,
+) -> dict:
+    """Evaluate a checkpoint on a config's ``data.test``.
+
+    Args:
+        config: the config.
+        checkpoint: ours or a released one.
+        device: where to run.
+        fuse_batch_norm: fold batch norm into the convolutions first, which is faster.
+
+    Returns:
+        ``metrics``, ``per_category``, ``copy_support``, ``copy_support_per_category``, ``pairs``
+        and ``predictions``; see ``TestEpisodes.report``.
+    """
+    dataset = build_dataset(config.data.test, dict(test_mode=True))
+    model = init_model(config, checkpoint, device)
+    if fuse_batch_norm:
+        model = fuse_conv_bn(model)
+    loader = build_loader(dataset, **loader_settings(config.data, 'test'))
+    return dataset.report(predict(model, loader))
+
+
+def format_report(report: dict, columns: tuple[str, ...] = COLUMNS) -> str:
+    """The report as a table: a row a category, then the mean over pairs and copying's.
+
+    Args:
+        report: what :func:`test` returns.
+        columns: the metrics to show. mPCK, the mean over the PCK columns, is also known as mAP.
+    """
+    rows = dict(report['per_category'])
+    rows['all pairs'] = report['metrics']
+    rows['copying the support'] = report['copy_support']
+    width = max(len(name) for name in rows)
+    titles = ['mPCK (mAP)' if column == 'mPCK' else column for column in columns]
+    lines = [' ' * width + ''.join(f'  {title:>10}' for title in titles)]
+    for name, metrics in rows.items():
+        if name == 'all pairs':
+            lines.append('-' * len(lines[0]))
+        values = ''.join(f'  {_number(column, metrics[column]):>10}' for column in columns)
+        lines.append(f'{name:<{width}}{values}')
+    return '\n'.join(lines)
+
+
+def _number(metric: str, value: float) -> str:
+    """PCK and AUC in per cent, EPE in pixels, NME as a fraction."""
+    if metric == 'EPE':
+        return f'{value:.2f} px'
+    return f'{value:.4f}' if metric == 'NME' else f'{100 * value:.2f}'
+
+
+def write_json(content: dict, path: str | Path) -> None:
+    """Write a JSON file, all of it or nothing."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
+    try:
+        with os.fdopen(handle, 'w') as file:
+            json.dump(content, file)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -1,0 +1,119 @@
+"""Training by a config, under MMCV's runner and hooks."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from mmcv import Config
+from mmcv.runner import DistSamplerSeedHook, build_optimizer
+from mmpose.core import EvalHook
+from mmpose.datasets import build_dataset
+from mmpose.models import build_posenet
+from mmpose.utils import collect_env, get_root_logger
+
+from fmmp.checkpoints import load_weights
+
+from .distributed import Distributed
+from .loaders import build_loader, loader_settings
+from .runner import Runner, SeedEpochHook
+from .test import predict
+
+
+def train(
+    config: Config,
+    device: str | torch.device = 'cpu',
+    seed: int | None = None,
+    deterministic: bool = False,
+    validate: bool = True,
+) -> None:
+    """Train a config's model into its work directory.
+
+    Bad settings and files raise before the first step. Writes checkpoints, ``latest.pth``, the best
+    one by mPCK, the config, and logs as text and as JSON lines.
+
+    Args:
+        config: the config, with ``work_dir`` set; ``resume_from`` goes on from a checkpoint of a
+            training, ``load_from`` starts from a checkpoint's weights.
+        device: where to run.
+        seed: of the weights, the episodes and dropout; drawn and logged if not given.
+        deterministic: ask torch for deterministic algorithms.
+        validate: evaluate ``data.val`` every ``evaluation.interval`` epochs.
+    """
+    seed = _shared_seed(seed)
+    _seed_everything(seed, deterministic)
+    start = time.strftime('%Y%m%d_%H%M%S')
+    work_dir = Path(config.work_dir)
+    work_dir.mkdir(parents=True, exist_ok=True)
+    logger = get_root_logger(str(work_dir / f'{start}.log'), config.get('log_level', 'INFO'))
+    logger.info('Environment:\n%s', '\n'.join(f'{k}: {v}' for k, v in collect_env().items()))
+    logger.info('Config:\n%s', config.pretty_text)
+    logger.info('seed %d, deterministic %s, device %s', seed, deterministic, device)
+    config.dump(str(work_dir / Path(config.filename or 'config.py').name))
+
+    train_set = build_dataset(config.data.train, dict(seed=seed))
+    train_loader = build_loader(train_set, **loader_settings(config.data, 'train'))
+    val_loader = None
+    if validate:
+        val_set = build_dataset(config.data.val, dict(test_mode=True))
+        val_loader = build_loader(val_set, **loader_settings(config.data, 'val'))
+
+    settings = config.model.copy()
+    if config.get('resume_from') or config.get('load_from'):
+        settings.pretrained = None  # its weights would be replaced at once
+    model = build_posenet(settings)
+    if config.get('load_from') and not config.get('resume_from'):
+        load_weights(model, config.load_from)
+        logger.info('weights from %s', config.load_from)
+    model.to(device)
+    if dist.is_available() and dist.is_initialized():
+        ids = [torch.device(device).index] if torch.device(device).type == 'cuda' else None
+        model = Distributed(
+            model, ids, find_unused_parameters=config.get('find_unused_parameters', False)
+        )
+
+    runner = Runner(
+        model,
+        optimizer=build_optimizer(model, config.optimizer),
+        work_dir=str(work_dir),
+        logger=logger,
+        meta=dict(config=config.pretty_text, seed=seed),
+        max_epochs=config.total_epochs,
+    )
+    runner.timestamp = start
+    runner.register_training_hooks(
+        config.lr_config,
+        config.optimizer_config,
+        config.checkpoint_config,
+        config.log_config,
+        custom_hooks_config=config.get('custom_hooks'),
+    )
+    runner.register_hook(DistSamplerSeedHook())
+    runner.register_hook(SeedEpochHook(seed))
+    if val_loader is not None:
+        evaluation = {'save_best': 'mPCK', 'rule': 'greater', **config.get('evaluation', {})}
+        runner.register_hook(EvalHook(val_loader, test_fn=predict, **evaluation), priority='LOW')
+    if config.get('resume_from'):
+        runner.resume(config.resume_from)
+    runner.run([train_loader], config.get('workflow', [('train', 1)]))
+
+
+def _shared_seed(seed: int | None) -> int:
+    """The given seed, or one drawn by the first process for all."""
+    drawn = [random.randrange(2**31) if seed is None else seed]
+    if dist.is_available() and dist.is_initialized():
+        dist.broadcast_object_list(drawn, src=0)
+    return drawn[0]
+
+
+def _seed_everything(seed: int, deterministic: bool) -> None:
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 (MMPose draws from it)
+    torch.manual_seed(seed)
+    if deterministic:
+        torch.backends.cudnn.benchmark = False
+        torch.use_deterministic_algorithms(True, warn_only=True)

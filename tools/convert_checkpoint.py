@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+"""Convert a checkpoint of the authors' release to our names, or back."""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a clone works uninstalled
+
+from fmmp.checkpoints import (
+    CheckpointError,
+    is_released,
+    load_checkpoint_file,
+    ours_to_released,
+    released_to_ours,
+    save_atomically,
+    state_dict_of,
+)
+
+
+def main() -> None:
+    """Convert, and say how many tensors there were."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('source', help='checkpoint to read')
+    parser.add_argument('target', help='checkpoint to write')
+    parser.add_argument(
+        '--to-released', action='store_true', help="from our names to the release's"
+    )
+    args = parser.parse_args()
+    try:
+        checkpoint = load_checkpoint_file(args.source)
+        state = state_dict_of(checkpoint)
+        if is_released(state) == args.to_released:
+            names = "the release's" if args.to_released else 'our'
+            raise CheckpointError(f'{args.source} has {names} names already')
+        convert = ours_to_released if args.to_released else released_to_ours
+        converted = convert(state)
+    except CheckpointError as error:
+        sys.exit(f'error: {error}')
+    save_atomically({'meta': checkpoint.get('meta', {}), 'state_dict': converted}, args.target)
+    print(f'{args.target}: {len(converted)} tensors from all {len(state)} of {args.source}')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""Score a checkpoint on a config's test categories, beside copying the support's keypoints."""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a clone works uninstalled
+
+from mmcv.runner import get_dist_info
+
+from fmmp.apis import add_arguments, format_report, init_distributed, read_config, test, write_json
+from fmmp.apis.test import COLUMNS
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_arguments(parser)
+    parser.add_argument('checkpoint', help="ours or one of the authors' release")
+    parser.add_argument('--out', help='JSON file for metrics, pairs and predictions')
+    parser.add_argument('--work-dir', help='folder for results.json, unless --out is given')
+    parser.add_argument('--eval', nargs='+', help='metrics to show, such as PCK mPCK [all]')
+    parser.add_argument('--fuse-conv-bn', action='store_true', help='fold batch norm, to be faster')
+    args = parser.parse_args()
+    if args.eval:
+        chosen = {'mPCK' if name == 'mAP' else name for name in args.eval}
+        unknown = chosen - {*COLUMNS, 'PCK'}
+        if unknown:
+            parser.error(f'--eval: unknown {sorted(unknown)}; choose from PCK, mAP, {COLUMNS}')
+        args.eval = tuple(c for c in COLUMNS if c in chosen or c.split('@')[0] in chosen)
+    return args
+
+
+def main() -> None:
+    """Test, print the table, and write the results."""
+    args = parse_args()
+    device = init_distributed(args.launcher, args.gpu_id)
+    report = test(read_config(args), args.checkpoint, device, fuse_batch_norm=args.fuse_conv_bn)
+    if get_dist_info()[0] != 0:
+        return
+    print('\n' + format_report(report, args.eval or COLUMNS))
+    out = args.out or (args.work_dir and Path(args.work_dir) / 'results.json')
+    if out:
+        write_json(report, out)
+        print(f'\nmetrics, pairs and predictions are in {out}')
+
+
+if __name__ == '__main__':
+    main()

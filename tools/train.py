@@ -1,0 +1,38 @@
+#!/usr/bin/env python3
+"""Train a config's model."""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a clone works uninstalled
+
+from fmmp.apis import add_arguments, init_distributed, read_config, train
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_arguments(parser)
+    parser.add_argument('--work-dir', help='for checkpoints and logs [work_dirs/CONFIG]')
+    parser.add_argument('--resume-from', help='checkpoint of a training to go on with')
+    parser.add_argument('--no-validate', action='store_true', help='train only')
+    parser.add_argument('--seed', type=int, help='of all random draws [drawn and logged]')
+    parser.add_argument('--deterministic', action='store_true', help='deterministic algorithms')
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train into the work directory."""
+    args = parse_args()
+    config = read_config(args)
+    if args.resume_from:
+        config.resume_from = args.resume_from
+    if args.work_dir or not config.get('work_dir'):
+        config.work_dir = args.work_dir or f'work_dirs/{Path(args.config).stem}'
+    device = init_distributed(args.launcher, args.gpu_id)
+    train(config, device, args.seed, args.deterministic, validate=not args.no_validate)
+
+
+if __name__ == '__main__':
+    main()
