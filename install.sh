@@ -162,7 +162,8 @@ install_mmcv() {
     if [ -n "$full" ] && ! met mmcv-full; then
         say 'building mmcv-full: a quarter of an hour on two cores'
         "$python" -m pip uninstall --quiet --yes mmcv  # they share a folder
-        MMCV_WITH_OPS=1 install mmcv-full mmcv-full==1.7.0 --no-deps --no-build-isolation
+        # pip's cache may hold one that was built for another torch
+        MMCV_WITH_OPS=1 install mmcv-full mmcv-full==1.7.0 --no-deps --no-build-isolation --no-cache-dir
     fi
     met mmcv-full || met mmcv || install MMCV mmcv==1.7.0 --no-deps --no-build-isolation
 }
@@ -172,7 +173,7 @@ setup() {
     enter_environment
     check
     choose_versions
-    install 'PyTorch (up to 3 GB to download) and build tools' "$torch $numpy $build"
+    install 'PyTorch (up to 3 GB) and build tools' "$torch $numpy $build"
     install_project
     install 'what FMMP needs' "$(project_needs) $numpy"
     install_mmcv

@@ -1,5 +1,9 @@
 """The public interface: training, testing, inference. Importing it registers our classes."""
 
+from fmmp._requirements import require_openmmlab
+
+require_openmmlab()  # before what follows fails for want of it
+
 import fmmp.datasets.evaluation
 import fmmp.datasets.training
 import fmmp.models.detectors.fmmp
