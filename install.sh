@@ -161,7 +161,7 @@ PY
 install_mmcv() {
     if [ -n "$full" ] && ! met mmcv-full; then
         say 'building mmcv-full: a quarter of an hour on two cores'
-        "$python" -m pip uninstall --quiet --yes mmcv  # they share a folder
+        ! met mmcv || "$python" -m pip uninstall --quiet --yes mmcv  # they share a folder
         # pip's cache may hold one that was built for another torch
         MMCV_WITH_OPS=1 install mmcv-full mmcv-full==1.7.0 --no-deps --no-build-isolation --no-cache-dir
     fi
