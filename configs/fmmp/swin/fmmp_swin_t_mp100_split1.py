@@ -1,9 +1,9 @@
-# FMMP with a Swin-T backbone. `pretrained` takes a local file: the official
-# swin_tiny_patch4_window7_224.pth, or one with MMPose's names.
-_base_ = ['fmmp_r50.py']
+# `pretrained` takes a local file: the official swin_tiny_patch4_window7_224.pth, or one with
+# MMPose's names.
+_base_ = ['../1shot/fmmp_r50_mp100_split1.py']
 
 model = dict(
-    pretrained=None,
+    pretrained='pretrained/swin_tiny_patch4_window7_224.pth',
     backbone=dict(
         _delete_=True,
         type='SwinTransformer',

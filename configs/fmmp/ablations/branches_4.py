@@ -1,0 +1,4 @@
+# Four structural references, a branch each.
+_base_ = ['../1shot/fmmp_r50_mp100_split1.py']
+
+model = dict(keypoint_head=dict(num_branches=4))

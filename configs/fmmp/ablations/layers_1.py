@@ -1,0 +1,4 @@
+# One layer.
+_base_ = ['../1shot/fmmp_r50_mp100_split1.py']
+
+model = dict(keypoint_head=dict(num_layers=1))

@@ -1,0 +1,53 @@
+"""The scripts themselves, from a clone's root."""
+
+import json
+import subprocess
+import sys
+
+import torch
+
+from fmmp.checkpoints import load_checkpoint_file, save_atomically
+from tests.tiny import ROOT, tiny_config
+from tests.weights import released_state
+
+
+def run(*command):
+    return subprocess.run(
+        [sys.executable, *map(str, command)], cwd=ROOT, capture_output=True, text=True
+    )
+
+
+def test_train_then_test_by_the_scripts(small_dataset, tmp_path):
+    config = tmp_path / 'tiny.py'
+    tiny_config(small_dataset).dump(str(config))
+    work_dir = tmp_path / 'work'
+    trained = run('tools/train.py', config, '--work-dir', work_dir, '--seed', 0, '--no-validate')
+    assert trained.returncode == 0, trained.stderr
+    assert 'eta:' in trained.stderr + trained.stdout
+    out = tmp_path / 'results.json'
+    tested = run('tools/test.py', config, work_dir / 'latest.pth', '--out', out, '--eval', 'PCK')
+    assert tested.returncode == 0, tested.stderr
+    assert 'copying the support' in tested.stdout and 'PCK@0.2' in tested.stdout
+    assert 'NME' not in tested.stdout
+    assert json.loads(out.read_text())['metrics'].keys() >= {'mPCK', 'mAP'}
+
+
+def test_an_unknown_metric_is_refused_with_the_known_ones(small_dataset, tmp_path):
+    tested = run('tools/test.py', 'config.py', 'checkpoint.pth', '--eval', 'OKS')
+    assert tested.returncode == 2
+    assert 'OKS' in tested.stderr and 'PCK' in tested.stderr
+
+
+def test_convert_checkpoint_there_and_back(tmp_path):
+    state = released_state()
+    released, ours, back = (tmp_path / f'{name}.pth' for name in ('released', 'ours', 'back'))
+    save_atomically({'meta': {'epoch': 200}, 'state_dict': state}, released)
+    done = run('tools/convert_checkpoint.py', released, ours)
+    assert done.returncode == 0 and '868' in done.stdout, done.stderr
+    twice = run('tools/convert_checkpoint.py', ours, back)
+    assert twice.returncode != 0 and 'already' in twice.stderr
+    assert not back.exists()
+    run('tools/convert_checkpoint.py', ours, back, '--to-released')
+    again = load_checkpoint_file(back)['state_dict']
+    assert again.keys() == state.keys()
+    assert all(torch.equal(again[name], state[name]) for name in state)

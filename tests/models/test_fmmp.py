@@ -1,0 +1,149 @@
+import pytest
+import torch
+from mmpose.models import build_head, build_posenet
+
+import fmmp.apis  # noqa: F401 (registers the classes)
+
+K = 10
+
+
+def settings(**head):
+    return dict(
+        type='FMMP',
+        backbone=dict(type='ResNet', depth=18, out_indices=(1, 2, 3)),
+        neck=dict(type='FeaturePyramid', in_channels=(128, 256, 512), out_channels=32),
+        keypoint_head=dict(
+            type='RecurrentMiningHead',
+            **{'embed_dims': 32, 'num_branches': 4, 'num_heads': 4, 'num_layers': 2, **head},
+        ),
+    )
+
+
+def build(**head):
+    """A model whose every parameter matters: fresh ones do not move from the centre."""
+    torch.manual_seed(0)
+    model = build_posenet(settings(**head))
+    for parameter in model.keypoint_head.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    return model.eval()
+
+
+def episodes(batch=2, shots=1, queries=1, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    images = shots + queries
+    return dict(
+        imgs=torch.randn(batch, images, 3, 64, 64, generator=generator),
+        points=torch.rand(batch, images, K, 2, generator=generator),
+        visible=torch.rand(batch, images, K, generator=generator) < 0.8,
+        reference_index=torch.randint(K, (batch, images, K, 16), generator=generator),
+    )
+
+
+def test_a_fresh_model_predicts_the_centre_in_every_layer():
+    model = build_posenet(settings()).eval()
+    predictions = model.forward_points(**episodes())
+    assert predictions.shape == (2, 2, K, 2)
+    torch.testing.assert_close(predictions, torch.full_like(predictions, 0.5))
+
+
+def test_predictions_of_a_batch_are_those_of_its_episodes_alone():
+    model, batch = build(), episodes(batch=3, shots=2)
+    together = model.forward_points(**batch)
+    alone = [
+        model.forward_points(**{name: value[i : i + 1] for name, value in batch.items()})
+        for i in range(3)
+    ]
+    torch.testing.assert_close(together, torch.cat(alone), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize('query_batch_size', [1, 2, 5])
+def test_queries_that_share_supports_are_predicted_as_pair_by_pair(query_batch_size):
+    model, batch = build(), episodes(batch=2, shots=2, queries=5)
+    model.test_cfg = dict(query_batch_size=query_batch_size)
+    together = model.predict_episodes(**batch, num_queries=5)
+    for query in range(5):
+        images = [0, 1, 2 + query]
+        pair = model.forward_points(**{name: value[:, images] for name, value in batch.items()})
+        torch.testing.assert_close(together[:, query], pair[:, -1], atol=1e-5, rtol=0)
+
+
+def test_the_querys_annotation_does_not_reach_its_prediction():
+    model, batch = build(), episodes()
+    expected = model.forward_points(**batch)
+    batch['points'][:, -1] = 7.0
+    batch['visible'][:, -1] = False
+    batch['reference_index'][:, -1] = 0
+    assert torch.equal(model.forward_points(**batch), expected)
+
+
+def test_an_episode_without_a_visible_keypoint_gives_finite_losses_and_gradients():
+    model, batch = build().train(), episodes()
+    batch['visible'][:] = False
+    losses = model.loss(**batch, num_keypoints=torch.tensor([4, 10]))
+    sum(losses.values()).backward()
+    assert all(torch.isfinite(loss) for loss in losses.values())
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+
+
+def test_losses_count_the_querys_visible_keypoints_real_and_padded_apart():
+    head = build_head(settings(mix_loss_weight=0.5)['keypoint_head'])
+    predictions = torch.zeros(1, 2, 4, 2)
+    points = torch.tensor([[[0.1, 0.2], [9.0, 9.0], [0.5, 0.5], [0.2, 0.0]]])
+    visible = torch.tensor([[True, False, True, True]])
+    losses = head.loss(predictions, points, visible, torch.tensor([2]))
+    assert losses['loss_real'].item() == pytest.approx(2 * 0.3)
+    assert losses['loss_mix'].item() == pytest.approx(0.5 * 2 * (1.0 + 0.2) / 2)
+
+
+@pytest.mark.parametrize(
+    'head',
+    [
+        dict(structure='self'),
+        dict(structure='full'),
+        dict(structure='off'),
+        dict(attention='heads'),
+        dict(mine_support=False),
+    ],
+    ids=lambda head: '-'.join(map(str, *head.items())),
+)
+def test_an_ablation_predicts_otherwise(head):
+    batch = episodes()
+    predictions = build(**head).forward_points(**batch)
+    assert torch.isfinite(predictions).all()
+    assert not torch.allclose(predictions, build().forward_points(**batch), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ('structure', 'matters'), [('given', True), ('self', False), ('full', False)]
+)
+def test_only_given_structure_looks_at_the_episodes_references(structure, matters):
+    model, batch = build(structure=structure), episodes()
+    before = model.forward_points(**batch)
+    batch['reference_index'] = batch['reference_index'].flip(2)
+    assert torch.equal(before, model.forward_points(**batch)) != matters
+
+
+def test_heads_with_one_reference_are_ordinary_deformable_attention():
+    batch = episodes()
+    batch['reference_index'] = torch.arange(K)[:, None].expand_as(batch['reference_index'])
+    heads = build(attention='heads').forward_points(**batch)
+    torch.testing.assert_close(heads, build(structure='off').forward_points(**batch))
+
+
+@pytest.mark.parametrize('option', [dict(attention='figure'), dict(structure='tree')])
+def test_an_unknown_choice_is_refused_with_the_known_ones(option):
+    with pytest.raises(ValueError, match='choose one of'):
+        build_head(settings(**option)['keypoint_head'])
+
+
+def test_swin_gives_the_neck_the_same_levels_as_resnet():
+    model_settings = settings()
+    model_settings['backbone'] = dict(
+        type='SwinTransformer', depths=(1, 1, 1, 1), num_heads=(3, 6, 12, 24), out_indices=(1, 2, 3)
+    )
+    model_settings['neck']['in_channels'] = (192, 384, 768)
+    model = build_posenet(model_settings).eval()
+    batch = episodes()
+    _, levels = model.extract_tokens(batch['imgs'])
+    assert levels == [(2, 2), (4, 4), (8, 8)]
+    assert model.forward_points(**batch).shape == (2, 2, K, 2)
