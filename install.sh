@@ -142,18 +142,23 @@ install_project() {
         die 'pip could not install FMMP (its message is above)'
 }
 
-# Prints what setup.py names, tests included, but OpenCV where some build of it is there already.
+# Prints what setup.py names, tests included. OpenCV: none where some build of it is there already,
+# and the build without windows where the machine lacks what they need.
 project_needs() {
     "$python" -I - <<'PY'
+import ctypes
 from importlib.metadata import requires
 
 needs = {line.split(';')[0].strip() for line in requires('fmmp')}
 try:
     import cv2
 except ImportError:
-    pass
+    try:
+        ctypes.CDLL('libGL.so.1')
+    except OSError:
+        needs = (needs - {'opencv-python'}) | {'opencv-python-headless'}
 else:
-    needs = {need for need in needs if not need.startswith('opencv')}
+    needs -= {'opencv-python'}
 print(*sorted(needs))
 PY
 }

@@ -20,7 +20,7 @@ setup(
         'matplotlib',
         'munkres',
         'numpy',
-        'opencv-python-headless',
+        'opencv-python',
         'packaging',
         'pillow',
         'pyyaml',
