@@ -2,9 +2,10 @@
 
 import difflib
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 
@@ -77,7 +78,7 @@ def load_annotations(
     """
     if skeleton_base not in (0, 1, 'mp100'):
         raise ValueError(f"skeleton_base is {skeleton_base!r}: give 0, 1 or 'mp100'")
-    content = _read_coco(ann_file)
+    content = read_coco(ann_file)
     entries = {category['id']: category for category in content['categories']}
     if categories is None:
         annotated = {annotation.get('category_id') for annotation in content['annotations']}
@@ -116,24 +117,36 @@ def load_annotations(
     return result, instances
 
 
-def _read_json(file: str | Path, role: str) -> object:
+def read_json(file: str | Path, role: str) -> object:
+    """Read a JSON file; ``role`` says what it is in errors.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it cannot be read, or is not JSON.
+    """
     try:
         return json.loads(Path(file).read_text(encoding='utf-8'))
     except FileNotFoundError:
         raise FileNotFoundError(
-            f'{file}: there is no such {role}: check the path in the config (it is relative to '
-            'the directory you run from)'
+            f'{file}: there is no such {role}: check the path (it is relative to the directory you '
+            'run from)'
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f'{file}: the {role} cannot be read: {error}') from error
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(
             f'{file}: the {role} is not JSON ({error}): download or write it again'
         ) from error
 
 
-def _read_coco(ann_file: str | Path) -> dict:
-    content = _read_json(ann_file, 'annotation file')
+def read_coco(ann_file: str | Path) -> dict:
+    """Read a COCO-style annotation file whose entries have what every use of them needs.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it cannot be read, or is not COCO-style.
+    """
+    content = read_json(ann_file, 'annotation file')
     required = {
         'images': ('id', 'file_name', 'width', 'height'),
         'annotations': ('image_id', 'category_id'),
@@ -154,6 +167,28 @@ def _read_coco(ann_file: str | Path) -> dict:
                     f'every entry needs {", ".join(keys)}'
                 )
     return content
+
+
+def stays_inside(file_name: object) -> bool:
+    """Whether an image's path is relative and does not climb out of the image folder."""
+    if not isinstance(file_name, str) or not file_name or '\0' in file_name:
+        return False
+    windows = PureWindowsPath(file_name)  # knows both kinds of slash, and drives
+    return not (windows.drive or windows.root or '..' in windows.parts)
+
+
+def count_instances(
+    ann_file: str | Path, categories: Sequence[int | str] | None = None
+) -> dict[int, tuple[str, int]]:
+    """Return some categories' names and numbers of instances, by id.
+
+    The arguments and errors are those of `load_annotations`.
+    """
+    content = read_coco(ann_file)
+    entries = {category['id']: category for category in content['categories']}
+    selected = list(entries) if categories is None else _resolve(categories, entries, ann_file)
+    counts = Counter(x.category_id for x in _instances(content, selected, ann_file).values())
+    return {id_: (entries[id_]['name'], counts[id_]) for id_ in selected}
 
 
 def _resolve(
@@ -194,9 +229,14 @@ def _instances(content: dict, selected: Sequence[int], ann_file: str | Path) -> 
     index = 0
     for image_id, annotations in by_image.items():
         image = images[image_id]
+        if annotations and not stays_inside(image['file_name']):
+            raise ValueError(
+                f'{ann_file}: image {image_id} has the file_name {image["file_name"]!r}: paths '
+                'must be relative to the image folder and stay inside it'
+            )
         for annotation in annotations:
             try:
-                box = _usable_box(annotation, image['width'], image['height'])
+                box = usable_box(annotation, image['width'], image['height'])
                 if box is None:
                     continue
                 if annotation['category_id'] in wanted:
@@ -221,10 +261,15 @@ def _instances(content: dict, selected: Sequence[int], ann_file: str | Path) -> 
     return instances
 
 
-def _usable_box(
+def usable_box(
     annotation: dict, width: int, height: int
 ) -> tuple[float, float, float, float] | None:
-    """Return the box clipped to the image, or None where the annotation gives no instance."""
+    """Return the box clipped to the image, or None where the annotation gives no instance.
+
+    Raises:
+        TypeError: a value is no number.
+        ValueError: the box has not four values.
+    """
     if annotation.get('iscrowd') or not any(annotation.get('keypoints') or ()):
         return None
     if annotation.get('num_keypoints') == 0 or 'bbox' not in annotation:
@@ -272,7 +317,7 @@ def _num_keypoints(instances: Sequence[Instance], where: str) -> int:
 
 
 def _read_skeletons(skeleton_file: str | Path) -> dict[str, list]:
-    content = _read_json(skeleton_file, 'skeleton file')
+    content = read_json(skeleton_file, 'skeleton file')
     if not isinstance(content, dict):
         raise ValueError(f'{skeleton_file}: give an object: category name or id to its links')
     return content

@@ -3,7 +3,7 @@ import pickle
 
 import pytest
 from fmmp.datasets import load_annotations
-from fmmp.datasets.annotations import clean_box
+from fmmp.datasets.annotations import clean_box, count_instances
 
 
 @pytest.fixture
@@ -213,3 +213,17 @@ def test_a_skeleton_file_with_a_wrong_link_is_named(small_dataset, tmp_path):
     skeletons.write_text('{"category_1": [[0, 8]]}')
     with pytest.raises(ValueError, match=r"skeletons\.json.*'category_1'.*does not exist"):
         load_annotations(small_dataset / 'unified.json', [1], skeleton_file=skeletons)
+
+
+@pytest.mark.parametrize(
+    'path', ['/etc/passwd', '../x.jpg', 'a/../../x.jpg', 'C:\\x.jpg', '..\\x.jpg']
+)
+def test_an_image_path_that_leaves_the_image_folder_is_refused(edit, path):
+    file = edit(lambda content: content['images'][5].update(file_name=path))
+    with pytest.raises(ValueError, match=r'unified\.json: image 6 .*stay inside'):
+        load_annotations(file)
+
+
+def test_instances_are_counted_by_category(edit):
+    file = edit(lambda content: content['annotations'][0].update(area=0))
+    assert count_instances(file, ['category_2', 1]) == {2: ('category_2', 4), 1: ('category_1', 3)}

@@ -1,0 +1,351 @@
+"""Many annotation files to one: all categories, ids without clashes, 0-based skeletons."""
+
+import heapq
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..annotations import read_coco, stays_inside
+from .links import Base, Links, base_by_convention, base_by_indices, clean_links
+from .mean_shape import infer_links
+
+SPLIT_FILE = re.compile(r'mp100_split([1-5])_(train|val|test)\.json')
+
+
+def find_annotation_files(folder: str | Path, but: str | Path | None = None) -> list[Path]:
+    """List a folder's annotation files to be unified.
+
+    Where the three files of one of MP-100's splits are all there, it is those of the first such
+    split: they hold every category, as the other splits' do. Else it is every JSON file.
+
+    Args:
+        folder: the folder.
+        but: a file to leave out, such as the result of an earlier time.
+
+    Raises:
+        FileNotFoundError: there is no such folder, or no JSON file in it.
+    """
+    folder = Path(folder)
+    files = sorted(path for path in folder.glob('*.json') if path.is_file())
+    if but is not None:
+        files = [path for path in files if path.resolve() != Path(but).resolve()]
+    if not files:
+        raise FileNotFoundError(f'{folder}: there is no annotation file (*.json) in this folder')
+    splits = defaultdict(list)
+    for path in files:
+        if found := SPLIT_FILE.fullmatch(path.name):
+            splits[found[1]].append(path)
+    complete = [split for split, paths in sorted(splits.items()) if len(paths) == 3]
+    return splits[complete[0]] if complete else files
+
+
+def unify(
+    files: Sequence[str | Path],
+    links: Mapping[str, Links] | None = None,
+    infer: bool = False,
+) -> tuple[dict, dict]:
+    """Merge annotation files into one.
+
+    What several files hold counts once. Every file's order of images is kept, so evaluation draws
+    the same episodes of a category as from its own file.
+
+    Args:
+        files: COCO-style annotation files.
+        links: 0-based links by category name or id, for categories without any.
+        infer: link categories that still have none by a minimum spanning tree over their mean
+            shape.
+
+    Returns:
+        The unified content, and a report of what was decided, repaired and left open.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: a file is not COCO-style, a path leaves the image folder, or the files
+            contradict one another; the message lists everything found.
+    """
+    contents = [(Path(file).name, read_coco(file)) for file in files]
+    problems, notes = [], []
+    images = _merge_images(contents, problems, notes)
+    categories = _merge_categories(contents, problems)
+    if problems:
+        raise ValueError('\n'.join(['the annotation files cannot be unified:', *problems]))
+    _number(images, notes)
+
+    annotations = [annotation for image in images for annotation in image['annotations']]
+    of_category, files_of = defaultdict(list), defaultdict(list)
+    for annotation in annotations:
+        of_category[annotation['category_id']].append(annotation)
+    for name, content in contents:
+        for id_ in {annotation['category_id'] for annotation in content['annotations']}:
+            files_of[id_].append(name)
+    counts = {
+        id_: _num_keypoints(category, of_category[id_]) for id_, category in categories.items()
+    }
+    told = {
+        id_: base_by_indices(category['skeleton'], counts[id_])
+        for id_, category in categories.items()
+    }
+    rows = []
+    for id_, category in categories.items():
+        own = of_category[id_]
+        row = _category_row(category, own, counts[id_], files_of[id_])
+        base = told[id_] or base_by_convention(id_, told)
+        row |= _repair_skeleton(category, own, counts[id_], base, links or {}, infer)
+        rows.append(row)
+
+    content = {
+        'info': {'description': f'unified from {", ".join(name for name, _ in contents)}'},
+        'images': [image['entry'] for image in images],
+        'annotations': annotations,
+        'categories': list(categories.values()),
+    }
+    report = {
+        'files': [str(file) for file in files],
+        'images': len(images),
+        'annotations': len(annotations),
+        'notes': notes,
+        'categories': rows,
+    }
+    return content, report
+
+
+def _merge_images(contents: list, problems: list[str], notes: list[str]) -> list[dict]:
+    """Return ``{'entry', 'annotations', 'ids'}`` an image, once a path, all files' together."""
+    merged = {}
+    shared = 0
+    streams = [list(_images_of(name, content, problems, notes)) for name, content in contents]
+    # Takes the file whose next image has the smallest category, and so keeps each file's order.
+    for _, name, entry, annotations in heapq.merge(*streams, key=lambda item: item[0]):
+        path = entry['file_name']
+        image = merged.setdefault(
+            path,
+            {'entry': dict(entry), 'annotations': [], 'ids': [], 'file': name, 'seen': Counter()},
+        )
+        first = image['entry']
+        if (entry['width'], entry['height']) != (first['width'], first['height']):
+            problems.append(
+                f'{path} is {first["width"]} x {first["height"]} in {image["file"]} and '
+                f'{entry["width"]} x {entry["height"]} in {name}: correct the wrong one'
+            )
+        image['ids'].append(entry['id'])
+        # An object of an earlier file; one that a single file lists twice stays two.
+        here = Counter()
+        for annotation in annotations:
+            key = _content_of(annotation)
+            here[key] += 1
+            if here[key] > image['seen'][key]:
+                image['annotations'].append(dict(annotation))
+            else:
+                shared += 1
+        image['seen'] |= here
+    if shared:
+        notes.append(f'{shared} annotations that several files share are taken once')
+    return list(merged.values())
+
+
+def _images_of(
+    name: str, content: dict, problems: list[str], notes: list[str]
+) -> Iterator[tuple[int, str, dict, list[dict]]]:
+    """Yield each image of a file: the sorting key, the file, the entry and its annotations."""
+    entries = {}
+    for entry in content['images']:
+        if not stays_inside(entry['file_name']):
+            problems.append(
+                f'{name}: image {entry["id"]} has the file_name {entry["file_name"]!r}: paths must '
+                'be relative to the image folder and stay inside it'
+            )
+        elif (first := entries.setdefault(entry['id'], entry)) is not entry:
+            if first['file_name'] != entry['file_name']:
+                problems.append(
+                    f'{name}: the id {entry["id"]} is that of {first["file_name"]} and of '
+                    f'{entry["file_name"]}: no telling whose the annotations are'
+                )
+    known = {category['id'] for category in content['categories']}
+    annotations = {id_: [] for id_ in entries}
+    lost = Counter()
+    for annotation in content['annotations']:
+        if annotation['image_id'] not in annotations:
+            lost['image'] += 1
+        elif annotation['category_id'] not in known:
+            lost['category'] += 1
+        else:
+            annotations[annotation['image_id']].append(annotation)
+    for what, count in sorted(lost.items()):
+        notes.append(f'{name}: {count} annotations dropped, whose {what} is not in the file')
+    key = 0
+    for id_, entry in entries.items():
+        if annotations[id_]:
+            key = annotations[id_][0]['category_id']
+        yield key, name, entry, annotations[id_]
+
+
+def _content_of(annotation: dict) -> str:
+    """What an annotation says, whatever its ids."""
+    content = {key: value for key, value in annotation.items() if key not in ('id', 'image_id')}
+    return json.dumps(content, sort_keys=True)
+
+
+def _merge_categories(contents: list, problems: list[str]) -> dict[int, dict]:
+    """Return one entry a category, sorted by id, from the files that annotate it if any do."""
+    found = defaultdict(list)
+    for name, content in contents:
+        annotated = {annotation['category_id'] for annotation in content['annotations']}
+        for entry in content['categories']:
+            found[entry['id']].append((entry['id'] not in annotated, name, entry))
+    merged, ids = {}, {}
+    for id_, entries in sorted(found.items()):
+        entries.sort(key=lambda item: item[0])
+        _, file, entry = entries[0]
+        entry = {**entry, 'skeleton': entry.get('skeleton') or []}
+        if not isinstance(entry['skeleton'], list):
+            problems.append(f'category {entry["name"]!r} ({id_}) in {file}: skeleton is no list')
+        for _, other_file, other in entries[1:]:
+            where = f'category {entry["name"]!r} ({id_}) in {file} and {other_file}'
+            if other['name'] != entry['name']:
+                problems.append(f'{where}: there it is named {other["name"]!r}')
+            names, other_names = entry.get('keypoints') or [], other.get('keypoints') or []
+            shorter = min(len(names), len(other_names))
+            if names[:shorter] != other_names[:shorter]:
+                problems.append(f'{where}: the keypoints have different names')
+            elif len(other_names) > len(names):
+                entry['keypoints'] = other_names
+            skeleton = other.get('skeleton') or []
+            if not entry['skeleton']:
+                entry['skeleton'] = skeleton
+            elif skeleton not in ([], entry['skeleton']):
+                problems.append(
+                    f'{where}: the skeletons differ: keep the files of one set, such as the split '
+                    'files or the re-annotated ones'
+                )
+        if (first := ids.setdefault(entry['name'], id_)) != id_:
+            problems.append(f'category {entry["name"]!r} has the ids {first} and {id_}')
+        merged[id_] = entry
+    return merged
+
+
+def _number(images: list[dict], notes: list[str]) -> None:
+    """Keep the ids, or number anew from 1 where two images or annotations have the same one."""
+    ids = Counter(id_ for image in images for id_ in set(image['ids']))
+    clashes = sum(count > 1 for count in ids.values())
+    if clashes:
+        notes.append(f'{clashes} image ids were of several images: all are numbered anew from 1')
+    for number, image in enumerate(images, 1):
+        image['entry']['id'] = number if clashes else image['ids'][0]
+    annotations = [annotation for image in images for annotation in image['annotations']]
+    ids = Counter(annotation.get('id') for annotation in annotations)
+    clashes = sum(count > 1 or id_ is None for id_, count in ids.items())
+    if clashes:
+        notes.append(
+            f'{clashes} annotation ids were of several or missing: all are numbered anew from 1'
+        )
+        for number, annotation in enumerate(annotations, 1):
+            annotation['id'] = number
+    for image in images:
+        for annotation in image['annotations']:
+            annotation['image_id'] = image['entry']['id']
+
+
+def _values(annotation: dict) -> list:
+    values = annotation.get('keypoints')
+    return values if isinstance(values, list) else []
+
+
+def _num_keypoints(category: dict, annotations: list[dict]) -> int:
+    """Return K_c, that of most annotations, or of the names where nothing is annotated."""
+    lengths = Counter(len(_values(x)) // 3 for x in annotations if _values(x))
+    if lengths:
+        return max(lengths, key=lambda length: (lengths[length], length))
+    return len(category.get('keypoints') or [])
+
+
+def _category_row(category: dict, annotations: list[dict], count: int, files: list[str]) -> dict:
+    """Say where a category comes from and what is odd about it."""
+    notes = []
+    if not annotations:
+        notes.append('no annotation in any file')
+    names = len(category.get('keypoints') or [])
+    if names not in (0, count):
+        notes.append(f'{names} names for {count} keypoints: the annotations decide')
+    other = sum(len(_values(x)) not in (0, 3 * count) for x in annotations)
+    if other:
+        notes.append(f'{other} annotations have another number of keypoints')
+    return {
+        'id': category['id'],
+        'name': category['name'],
+        'files': files,
+        'instances': len(annotations),
+        'keypoints': count,
+        'notes': notes,
+    }
+
+
+def _repair_skeleton(
+    category: dict,
+    annotations: list[dict],
+    count: int,
+    base: Base,
+    given: Mapping[str, Links],
+    infer: bool,
+) -> dict:
+    """Put 0-based links that hold into the category; return what the report says of them."""
+    written = category['skeleton']
+    if not count:  # nothing to check the links against
+        return {'links': len(written), 'base': None, 'links_from': 'file', 'dropped': []}
+    links, dropped = clean_links(written, count, base.first)
+    source = 'file'
+    if not links:
+        replacement = given.get(category['name'], given.get(str(category['id'])))
+        if replacement is not None:
+            source = '--links'
+            links, more = clean_links(replacement, count, first=0)
+            dropped += more
+        elif infer:
+            source = '--infer-links'
+            links = infer_links(*_keypoint_arrays(annotations, count))
+    category['skeleton'] = links
+    return {
+        'links': len(links),
+        'base': {'first': base.first, 'told_by': base.told_by} if written else None,
+        'links_from': source if links else None,
+        'dropped': dropped,
+    }
+
+
+def _keypoint_arrays(annotations: list[dict], count: int) -> tuple[np.ndarray, np.ndarray]:
+    values = [_values(x) for x in annotations if len(_values(x)) == 3 * count]
+    values = np.array(values, float).reshape(-1, count, 3)
+    return values[..., :2], (values[..., 2] > 0) & np.isfinite(values).all(-1)
+
+
+def format_report(report: dict) -> str:
+    """Say in lines what `unify` decided, repaired and left open."""
+    lines = []
+    for row in report['categories']:
+        lines.append(
+            f'{row["name"]} ({row["id"]}): {row["instances"]} instances, {row["keypoints"]} '
+            f'keypoints, {row["links"]} links{_where_from(row)}'
+        )
+        for drop in row['dropped']:
+            lines.append(f'    dropped the link {drop["link"]}: it {drop["why"]}')
+        if not row['links']:
+            lines.append('    without a link: give --links FILE or --infer-links')
+        lines += [f'    {note}' for note in row['notes']]
+    lines += report['notes']
+    lines.append(
+        f'{len(report["categories"])} categories, {report["images"]} images, '
+        f'{report["annotations"]} annotations from {len(report["files"])} files'
+    )
+    return '\n'.join(lines)
+
+
+def _where_from(row: dict) -> str:
+    if row['links_from'] != 'file':
+        return f' ({row["links_from"]})' if row['links'] else ''
+    if row['base'] is None:
+        return ''
+    base = row['base']
+    return f' ({base["first"]}-based, told by {base["told_by"]})'
