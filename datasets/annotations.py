@@ -305,7 +305,7 @@ def _num_keypoints(instances: Sequence[Instance], where: str) -> int:
     if not counts:
         raise ValueError(
             f'{where}: no usable annotation (one with keypoints and a box inside its image): '
-            'leave the category out of valid_class_ids'
+            'leave such categories out with allow_missing=True'
         )
     if len(counts) > 1:
         examples = ' and '.join(f'{n} (in {x.image})' for n, x in sorted(counts.items())[:2])

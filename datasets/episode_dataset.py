@@ -1,5 +1,6 @@
 """What training and test data sets share: from instances to an episode's tensors."""
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from mmpose.datasets.pipelines import Compose
 from torch.utils.data import Dataset
 
 from . import transforms  # noqa: F401 (registers the crop that pipelines name)
-from .annotations import Category, Instance, load_annotations
+from .annotations import Category, Instance, count_instances, load_annotations
 from .crop import center_and_scale
 from .padding import METHODS, pad_keypoints
 from .seeding import derive_seed, global_generators
@@ -77,7 +78,14 @@ class EpisodeDataset(Dataset, ABC):
         skeleton_base: first number in the file's links: 0, 1 or ``'mp100'`` (its split files).
         skeleton_file: JSON of 0-based links by category, in place of the file's own.
         seed: seed of the random draws.
+        allow_missing: leave out categories with too few instances for an episode, with a warning,
+            instead of raising an error.
         test_mode: given by MMPose's builders; the class says what it is.
+
+    Attributes:
+        categories: the categories by id.
+        instances: their instances by number.
+        left_out: the numbers of instances of the categories left out, by name.
 
     Raises:
         FileNotFoundError: a file is missing.
@@ -99,6 +107,7 @@ class EpisodeDataset(Dataset, ABC):
         skeleton_base: int | str = 0,
         skeleton_file: str | Path | None = None,
         seed: int = 0,
+        allow_missing: bool = False,
         test_mode: bool = False,
     ) -> None:
         self.ann_file = str(ann_file)
@@ -112,9 +121,13 @@ class EpisodeDataset(Dataset, ABC):
         if not isinstance(seed, int) or seed < 0:
             raise ValueError(f'seed is {seed!r}: give a whole number of at least 0')
         self.seed = seed
+        selected = select_categories(valid_class_ids)
+        self.left_out = {}
+        if allow_missing:
+            selected, self.left_out = self._with_enough_instances(selected)
         self.categories, self.instances = load_annotations(
             ann_file,
-            select_categories(valid_class_ids),
+            selected,
             max_keypoints=self.settings.num_keypoints,
             allow_empty_skeleton=self.settings.padding == 'zero',
             skeleton_base=skeleton_base,
@@ -129,9 +142,31 @@ class EpisodeDataset(Dataset, ABC):
                     f'{ann_file}, category {self.categories[id_].name!r} ({id_}): '
                     f'{len(numbers)} instances are too few for {num_shots} supports + '
                     f'{num_queries} queries: lower num_shots or num_queries, annotate more, or '
-                    'leave the category out of valid_class_ids'
+                    'leave such categories out with allow_missing=True'
                 )
         self.pipeline = Compose(pipeline)
+
+    def _with_enough_instances(
+        self, selected: Sequence[int | str] | None
+    ) -> tuple[list[int], dict[str, int]]:
+        """Return the ids of categories with instances for an episode, and the others' numbers."""
+        needed = self.num_shots + self.num_queries
+        counts = count_instances(self.ann_file, selected)
+        enough = [id_ for id_, (_, count) in counts.items() if count >= needed]
+        left_out = {name: count for name, count in counts.values() if count < needed}
+        if not enough:
+            raise ValueError(
+                f'{self.ann_file}: no category has the {needed} instances of an episode: lower '
+                'num_shots or num_queries, or annotate more'
+            )
+        if left_out:
+            listing = ', '.join(f'{name} ({count})' for name, count in left_out.items())
+            warnings.warn(
+                f'{self.ann_file}: {len(left_out)} of {len(counts)} categories have fewer than '
+                f'{needed} instances and are left out: {listing}',
+                stacklevel=3,
+            )
+        return enough, left_out
 
     @abstractmethod
     def __len__(self) -> int: ...

@@ -97,7 +97,8 @@ class TestEpisodes(EpisodeDataset):
         Returns:
             ``metrics``; ``per_category``, the same by category name; ``copy_support`` and
             ``copy_support_per_category``, the same for copying the supports' keypoints; ``pairs``;
-            and ``predictions``, K_c points in image pixels a pair.
+            and ``predictions``, K_c points in image pixels a pair; ``left_out``, the numbers of
+            instances of the categories left out, by name.
         """
         predictions = self._collect(results)
         scores = evaluate_pairs(self.pairs, predictions, self.instances)
@@ -109,6 +110,7 @@ class TestEpisodes(EpisodeDataset):
             'copy_support_per_category': self._by_category(floor),
             'pairs': self.pairs,
             'predictions': [prediction.tolist() for prediction in predictions],
+            'left_out': self.left_out,
         }
 
     def _by_category(self, scores: Sequence[dict]) -> dict[str, OrderedDict[str, float]]:

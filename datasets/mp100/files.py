@@ -6,6 +6,22 @@ import tempfile
 from pathlib import Path
 
 
+def require_writable(path: str | Path) -> None:
+    """Make sure, before long work, that its result can be written.
+
+    Raises:
+        OSError: the path is a folder, or the folder it lies in cannot be made or written to.
+    """
+    path = Path(path).absolute()
+    if path.is_dir():
+        raise IsADirectoryError(f'{path} is a folder: name a file in it')
+    parent = next(folder for folder in path.parents if folder.exists())
+    if not parent.is_dir():
+        raise NotADirectoryError(f'{path} cannot be written: {parent} is no folder')
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise PermissionError(f'{path} cannot be written: no permission to write to {parent}')
+
+
 def write_atomically(path: str | Path, content: bytes) -> None:
     """Write a file, all of it or nothing.
 

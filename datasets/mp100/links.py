@@ -11,6 +11,9 @@ from ..annotations import ZERO_BASED_IN_SPLIT_FILES, read_json
 
 Links = list[list[int]]
 
+TO_ITSELF = 'links a keypoint to itself'
+REPEATED = 'is there before'
+
 
 @dataclass(frozen=True)
 class Base:
@@ -76,9 +79,9 @@ def clean_links(links: Iterable, num_keypoints: int, first: int) -> tuple[Links,
         elif not _exists(link, num_keypoints, first):
             why = f'leads to a keypoint that does not exist ({num_keypoints} from {first})'
         elif link[0] == link[1]:
-            why = 'links a keypoint to itself'
+            why = TO_ITSELF
         elif frozenset(link) in seen:
-            why = 'is there before'
+            why = REPEATED
         else:
             seen.add(frozenset(link))
             kept.append([link[0] - first, link[1] - first])

@@ -47,8 +47,8 @@ def test(
         fuse_batch_norm: fold batch norm into the convolutions first, which is faster.
 
     Returns:
-        ``metrics``, ``per_category``, ``copy_support``, ``copy_support_per_category``, ``pairs``
-        and ``predictions``; see ``TestEpisodes.report``.
+        ``metrics``, ``per_category``, ``copy_support``, ``copy_support_per_category``, ``pairs``,
+        ``predictions`` and ``left_out``; see ``TestEpisodes.report``.
     """
     dataset = build_dataset(config.data.test, dict(test_mode=True))
     model = init_model(config, checkpoint, device)
@@ -76,6 +76,8 @@ def format_report(report: dict, columns: tuple[str, ...] = COLUMNS) -> str:
             lines.append('-' * len(lines[0]))
         values = ''.join(f'  {_number(column, metrics[column]):>10}' for column in columns)
         lines.append(f'{name:<{width}}{values}')
+    if report.get('left_out'):
+        lines.append('left out, with too few instances: ' + ', '.join(report['left_out']))
     return '\n'.join(lines)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from mmpose.models import build_posenet
 from mmpose.utils import collect_env, get_root_logger
 
 from fmmp.checkpoints import load_weights
+from fmmp.datasets.episode_dataset import EpisodeDataset
 
 from .distributed import Distributed
 from .loaders import build_loader, loader_settings
@@ -57,10 +59,12 @@ def train(
 
     train_set = build_dataset(config.data.train, dict(seed=seed))
     train_loader = build_loader(train_set, **loader_settings(config.data, 'train'))
+    _log_left_out(logger, 'training', train_set)
     val_loader = None
     if validate:
         val_set = build_dataset(config.data.val, dict(test_mode=True))
         val_loader = build_loader(val_set, **loader_settings(config.data, 'val'))
+        _log_left_out(logger, 'validation', val_set)
 
     settings = config.model.copy()
     if config.get('resume_from') or config.get('load_from'):
@@ -100,6 +104,11 @@ def train(
     if config.get('resume_from'):
         runner.resume(config.resume_from)
     runner.run([train_loader], config.get('workflow', [('train', 1)]))
+
+
+def _log_left_out(logger: logging.Logger, use: str, dataset: EpisodeDataset) -> None:
+    if dataset.left_out:
+        logger.warning('%s leaves out, with too few instances: %s', use, dataset.left_out)
 
 
 def _shared_seed(seed: int | None) -> int:

@@ -3,11 +3,14 @@
 
 import argparse
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a clone works uninstalled
 
-from fmmp.datasets.mp100.files import write_json
+from fmmp.datasets.mp100.check import all_run, check
+from fmmp.datasets.mp100.check import format_report as format_check
+from fmmp.datasets.mp100.files import require_writable, write_json
 from fmmp.datasets.mp100.links import read_links
 from fmmp.datasets.mp100.unify import find_annotation_files, unify
 from fmmp.datasets.mp100.unify import format_report as format_unify
@@ -23,6 +26,37 @@ def run_unify(args: argparse.Namespace) -> tuple[str, dict, int]:
     if not args.dry_run:
         write_json(args.out, content)
     return format_unify(report), report, 0
+
+
+def run_check(args: argparse.Namespace) -> tuple[str, dict, int]:
+    """Examine a unified file and its images."""
+    report, usable = check(
+        args.unified, args.images, args.shots, args.queries, args.workers, Progress('images')
+    )
+    text = format_check(report)
+    if args.write_usable and not args.dry_run:
+        write_json(args.write_usable, usable)
+        text += f'\n{args.write_usable}: {len(usable["annotations"])} usable annotations'
+    return text, report, 0 if all_run(report, on_usable=bool(args.write_usable)) else 1
+
+
+class Progress:
+    """A line that says how much is done and how long the rest takes, redrawn now and then."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.start = self.shown = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show the progress, on a terminal or where the work takes seconds."""
+        now = time.monotonic()
+        if done < total and now - self.shown < 0.5:
+            return
+        self.shown = now
+        left = (now - self.start) * (total - done) / done
+        bar = '#' * (30 * done // total)
+        line = f'\r[{bar:<30}] {done}/{total} {self.what}, {left:.0f} s left '
+        print(line, end='\n' if done == total else '', file=sys.stderr, flush=True)
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,6 +79,14 @@ def parse_args() -> argparse.Namespace:
     sub.add_argument(
         '--infer-links', action='store_true', help='links from the mean shape, where still empty'
     )
+
+    sub = command('check', run_check, 'examine a unified file and its images; 1 if a split fails')
+    sub.add_argument('unified', help='unified annotation file')
+    sub.add_argument('--images', required=True, help='the image folder')
+    sub.add_argument('--shots', type=int, default=1, help='supports an episode [1]')
+    sub.add_argument('--queries', type=int, default=15, help='queries of a test episode [15]')
+    sub.add_argument('--write-usable', metavar='FILE', help='write a file of what is usable')
+    sub.add_argument('--workers', type=int, help='threads that read images [processors]')
     return parser.parse_args()
 
 
@@ -52,6 +94,9 @@ def main() -> None:
     """Run the step, print its report, and write it as JSON if asked to."""
     args = parse_args()
     try:
+        for option in ('json', 'out', 'write_usable'):
+            if getattr(args, option, None):
+                require_writable(getattr(args, option))
         text, report, code = args.run(args)
         print(text)
         if args.json:

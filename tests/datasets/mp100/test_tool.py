@@ -1,0 +1,100 @@
+"""The command `tools/dataset/mp100.py`."""
+
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+TOOL = Path(__file__).parents[3] / 'tools/dataset/mp100.py'
+
+
+@pytest.fixture
+def tool(monkeypatch, capsys):
+    """Run the command; returns its exit code, its output and its error."""
+    spec = importlib.util.spec_from_file_location('mp100_tool', TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def run(*args):
+        monkeypatch.setattr(sys, 'argv', ['mp100.py', *map(str, args)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as exit_:
+            module.main()
+        captured = capsys.readouterr()
+        code = exit_.value.code
+        if isinstance(code, str):  # what Python prints before it exits with 1
+            return 1, captured.out, code
+        return code, captured.out, captured.err
+
+    return run
+
+
+def test_unify_writes_the_file_and_the_report_and_repeats_to_the_byte(tool, split_files, clean):
+    out, report = split_files / 'unified.json', split_files / 'reports/unify.json'
+    code, text, _ = tool('unify', split_files, '--out', out, '--json', report)
+    first = out.read_bytes()
+    assert code == 0
+    assert '4 categories, 16 images, 16 annotations from 3 files' in text
+    assert json.loads(first)['annotations'] == clean['annotations']
+    assert json.loads(report.read_text())['categories'][0]['name'] == 'category_1'
+    tool('unify', split_files, '--out', out)
+    assert out.read_bytes() == first
+
+
+def test_a_dry_run_writes_nothing(tool, split_files, small_dataset):
+    files = sorted(small_dataset.rglob('*'))
+    out = small_dataset / 'new.json'
+    code, text, _ = tool('unify', split_files, '--out', out, '--dry-run')
+    assert code == 0 and '16 annotations' in text
+    images = ('--images', small_dataset / 'images', '--queries', 3)
+    unified = small_dataset / 'unified.json'
+    assert tool('check', unified, *images, '--write-usable', out, '--dry-run')[0] == 0
+    assert sorted(small_dataset.rglob('*')) == files
+
+
+def test_an_error_is_one_line_and_leaves_the_earlier_result(tool, split_files):
+    out = split_files / 'unified.json'
+    out.write_text('earlier')
+    (split_files / 'mp100_split1_val.json').write_text('{"images": [')
+    code, _, error = tool('unify', split_files, '--out', out)
+    assert code == 1
+    assert error.startswith('error: ') and 'mp100_split1_val.json' in error
+    assert out.read_text() == 'earlier'
+
+
+@pytest.mark.parametrize('where', ['file/unified.json', 'folder'])
+def test_an_output_that_cannot_be_written_is_said_before_the_work(
+    tool, split_files, tmp_path, where
+):
+    (tmp_path / 'file').write_text('')
+    (tmp_path / 'folder').mkdir()
+    before = sorted(tmp_path.rglob('*'))
+    code, _, error = tool('unify', split_files, '--out', tmp_path / where)
+    assert code == 1 and 'folder' in error
+    assert sorted(tmp_path.rglob('*')) == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason='root may write anywhere')
+def test_a_folder_without_permission_is_said_before_the_work(tool, split_files, tmp_path):
+    (tmp_path / 'closed').mkdir(mode=0o500)
+    code, _, error = tool('unify', split_files, '--out', tmp_path / 'closed/unified.json')
+    assert code == 1 and 'no permission' in error
+
+
+def test_check_exits_with_1_where_a_split_cannot_run(tool, small_dataset):
+    unified, usable = small_dataset / 'unified.json', small_dataset / 'usable.json'
+    options = ('--images', small_dataset / 'images', '--queries', 2)
+    assert tool('check', unified, *options)[0] == 0
+    (small_dataset / 'images/category_1/0.jpg').unlink()
+    code, text, progress = tool('check', unified, *options)
+    assert code == 1
+    assert 'cannot run as it is, but on what is usable' in text
+    assert '16/16 images' in progress
+    code, text, _ = tool('check', unified, *options, '--write-usable', usable)
+    assert code == 0 and f'{usable}: 15 usable annotations' in text
+    assert tool('check', usable, *options)[0] == 0
+    (small_dataset / 'images/category_1/1.jpg').unlink()
+    assert tool('check', unified, *options, '--write-usable', usable)[0] == 1
