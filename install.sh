@@ -113,12 +113,16 @@ check() {
     fi
 }
 
-# Whether this clone is installed editable, as its setup.py stands.
+# Whether this clone is installed editable, as its setup.py and the sources of its ops stand, with the
+# ops compiled for the torch that is there, unless there is no compiler.
 project_installed() {
     "$python" -I - <<'PY'
 import json
+import os
+import runpy
+import shutil
 import sys
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 
 try:
@@ -127,17 +131,22 @@ except PackageNotFoundError:
     sys.exit(1)
 origin = json.loads(project.read_text('direct_url.json') or '{}')
 installed = Path(project.locate_file(f'fmmp-{project.version}.dist-info/METADATA'))
+ops = Path('models/ops')
+sources = [Path('setup.py'), ops / 'build.py', *(ops / 'csrc').iterdir()]
+name = runpy.run_path(str(ops / 'build.py'))['library_name'](version('torch'))
+compiles = os.environ.get('FMMP_OPS') != '0' and shutil.which(os.environ.get('CXX', 'c++'))
 sys.exit(
     origin.get('url') != Path.cwd().as_uri()
     or not origin.get('dir_info', {}).get('editable')
-    or installed.stat().st_mtime < Path('setup.py').stat().st_mtime
+    or installed.stat().st_mtime < max(path.stat().st_mtime for path in sources)
+    or bool(compiles and not any(ops.glob(f'{name}*.so')))
 )
 PY
 }
 
 install_project() {
     project_installed && return
-    say 'installing FMMP, editable'
+    say 'installing FMMP, editable, and compiling its ops: up to three minutes on two cores'
     "$python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ||
         die 'pip could not install FMMP (its message is above)'
 }
@@ -188,6 +197,7 @@ setup() {
         --no-deps --no-build-isolation --no-binary xtcocotools --no-cache-dir
     reason=$("$python" -c 'import cv2, torchvision, fmmp._requirements as r; r.require_openmmlab()' 2>&1) ||
         die "what is installed does not import (${reason##*$'\n'}): remove .venv, or deactivate this environment, and run this again"
+    say "the ops: $("$python" -m fmmp.models.ops | paste -sd ';' | sed 's/;/; /g')"
     say "ready: torch $(version torch), $(met mmcv-full && echo mmcv-full || echo mmcv) $(version mmcv-full || version mmcv), mmpose $(version mmpose)"
 }
 

@@ -1,3 +1,5 @@
+import runpy
+
 from setuptools import find_packages, setup
 
 # `models/`, `datasets/` and `configs/` lie at the top level and install inside `fmmp`.
@@ -30,4 +32,5 @@ setup(
         'yapf<0.40.2',
     ],
     extras_require={'test': ['hypothesis', 'pytest', 'ruff']},
+    **runpy.run_path('models/ops/build.py')['setup_arguments'](),
 )

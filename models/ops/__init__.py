@@ -1,5 +1,5 @@
 """Multi-scale deformable attention."""
 
-from .ms_deform_attn import ms_deform_attn
+from .ms_deform_attn import fused_ms_deform_attn, ms_deform_attn, ms_deform_sample
 
-__all__ = ['ms_deform_attn']
+__all__ = ['fused_ms_deform_attn', 'ms_deform_attn', 'ms_deform_sample']
