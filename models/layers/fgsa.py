@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ..ops import ms_deform_attn
+from ..ops import fused_ms_deform_attn
 from .features import Levels, level_starts
 
 
@@ -129,12 +129,14 @@ class FGSA(nn.Module):
         offsets = self.sampling_offsets(query).view(batch, keypoints, M, H, L, P, 2)
         locations = references[..., None, None, :] + offsets / size
         weights = self.attention_weights(query).view(batch, keypoints, M * H, L * P).softmax(-1)
-        sampled = ms_deform_attn(
-            self.value_proj(tokens).view(batch, -1, M * H, dims // H),
+        sampled = fused_ms_deform_attn(
+            tokens,
             levels,
             level_starts(levels),
             locations.flatten(2, 3),
             weights.view(batch, keypoints, M * H, L, P),
+            self.value_proj.weight,
+            self.value_proj.bias,
         ).view(batch, keypoints, M, dims)
         return torch.einsum('bkmd,med->bkme', sampled, self.output_weight) + self.output_bias
 
