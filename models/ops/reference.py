@@ -105,7 +105,9 @@ def fused_ms_deform_attn(
             f'(H * C, D) and value_bias (H * C), got {(*tokens.shape,)}, '
             f'{(*sampling_locations.shape,)}, {(*value_weight.shape,)} and {(*value_bias.shape,)}'
         )
-    value = F.linear(tokens, value_weight, value_bias)
+    check_like(tokens, value_weight=value_weight, value_bias=value_bias)
+    projection = (one.to(compute_dtype(tokens)) for one in (tokens, value_weight, value_bias))
+    value = F.linear(*projection).to(tokens.dtype)
     return ms_deform_attn(
         value.unflatten(-1, (sampling_locations.shape[2], -1)),
         spatial_shapes,
@@ -163,17 +165,22 @@ def check_inputs(
             f"the levels' heights times widths sum to {total}, expected {tokens}, the number of "
             'tokens'
         )
-    for name, tensor in (('sampling_locations', locations), ('attention_weights', weights)):
+    check_like(value, sampling_locations=locations, attention_weights=weights)
+    if not value.dtype.is_floating_point:
+        raise ValueError(
+            f'the values must be float32, float64, float16 or bfloat16, got {value.dtype}'
+        )
+
+
+def check_like(value: Tensor, **tensors: Tensor) -> None:
+    """Raise a ValueError unless dtypes (but under autocast) and devices are those of `value`."""
+    for name, tensor in tensors.items():
         same_dtype = tensor.dtype == value.dtype or autocast_enabled(value.device.type)
         if tensor.device != value.device or not same_dtype:
             raise ValueError(
                 f'{name} must have the dtype and the device of the values, {value.dtype} on '
                 f'{value.device}, got {tensor.dtype} on {tensor.device}'
             )
-    if not value.dtype.is_floating_point:
-        raise ValueError(
-            f'the values must be float32, float64, float16 or bfloat16, got {value.dtype}'
-        )
 
 
 def compute_dtype(value: Tensor) -> torch.dtype:

@@ -38,8 +38,15 @@ template <>
 struct Saved<c10::SymIntArrayRef> {
   std::vector<c10::SymInt> shapes, starts;
   explicit Saved(AutogradContext* ctx)
-      : shapes(ctx->saved_data["shapes"].toSymIntVector()),
-        starts(ctx->saved_data["starts"].toSymIntVector()) {}
+      : shapes(ints(ctx->saved_data["shapes"])), starts(ints(ctx->saved_data["starts"])) {}
+
+  static std::vector<c10::SymInt> ints(const c10::IValue& saved) {
+    std::vector<c10::SymInt> result;
+    for (const c10::IValue& one : saved.toList()) {
+      result.push_back(one.toSymInt());
+    }
+    return result;
+  }
 };
 
 template <typename Shapes>

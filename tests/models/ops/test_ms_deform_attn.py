@@ -258,6 +258,7 @@ def test_arguments_that_do_not_fit_raise_an_error_that_says_what_was_expected(
         change(5, lambda one: one[0]),
         change(6, lambda one: one[:-1]),
         change(6, lambda one: one[None]),
+        change(5, lambda one: one.float()),
     ],
 )
 def test_a_projection_that_does_not_fit_raises_an_error_that_says_what_was_expected(
