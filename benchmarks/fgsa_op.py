@@ -26,6 +26,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -147,10 +148,15 @@ def peak_memory(run: Callable, device: str) -> int:
     held = peak = 0
     events = record.profiler.kineto_results.events()
     memory = [event for event in events if event.name() == '[memory]']
-    for event in sorted(memory, key=lambda event: event.start_ns()):
+    for event in sorted(memory, key=started):
         held += event.nbytes()
         peak = max(peak, held)
     return peak
+
+
+def started(event: Any) -> int:
+    """When an event of the profiler was, in the unit of this version of torch."""
+    return event.start_ns() if hasattr(event, 'start_ns') else event.start_us()
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 // The ops on the CPU. Vectors run along the channels; the inner loops are compiled for several
 // instruction sets, of which the machine's best is taken, since a build must run elsewhere too.
 #include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <torch/library.h>
 
@@ -268,17 +269,20 @@ template <typename T>
 class RowTable {
  public:
   RowTable(int64_t count, int64_t samples)
-      : size_(4 * samples), offsets_(count * size_), weights_(count * size_), counts_(count) {}
+      : size_(4 * samples),
+        offsets_(at::empty({count * size_}, at::kLong)),
+        weights_(at::empty({count * size_}, c10::CppTypeToScalarType<T>::value)),
+        counts_(count) {}
 
   Rows<T> operator[](int64_t i) {
-    return {offsets_.data() + i * size_, weights_.data() + i * size_, counts_[i]};
+    return {
+        offsets_.data_ptr<int64_t>() + i * size_, weights_.data_ptr<T>() + i * size_, counts_[i]};
   }
   void set_count(int64_t i, int64_t count) { counts_[i] = count; }
 
  private:
   int64_t size_;
-  std::vector<int64_t> offsets_;
-  std::vector<T> weights_;
+  at::Tensor offsets_, weights_;
   std::vector<int64_t> counts_;
 };
 
@@ -301,9 +305,9 @@ struct CpuKernels {
     const auto in = inputs(value, locations, weights);
     T* out = sampled.data_ptr<T>();
     T* out_inside = inside.data_ptr<T>();
+    RowTable<T> rows(at::get_num_threads(), in.samples());
     at::parallel_for(0, inside.numel(), 64, [&](int64_t begin, int64_t end) {
-      RowTable<T> rows(1, in.samples());
-      best_kernels<T>().forward(in, rows[0], out, out_inside, begin, end);
+      best_kernels<T>().forward(in, rows[at::get_thread_num()], out, out_inside, begin, end);
     });
   }
 
@@ -370,7 +374,7 @@ struct CpuKernels {
 // How much the fused op samples at once: little beside what it is given, so as to save memory, and
 // enough for the threads to share.
 int64_t bytes_a_tile(const at::Tensor& tokens) {
-  return std::max<int64_t>(tokens.nbytes() / 2, 1 << 20);
+  return std::max<int64_t>(tokens.nbytes() / 2, 3 << 18);
 }
 
 // Calls function(tensors as float or double and contiguous, a T{}).
