@@ -9,6 +9,8 @@ from pathlib import Path, PureWindowsPath
 
 import numpy as np
 
+from fmmp.errors import InputError
+
 Skeleton = tuple[tuple[int, int], ...]
 
 # The categories whose links MP-100's split files count from 0; they count the others' from 1.
@@ -77,7 +79,7 @@ def load_annotations(
             category's keypoints or skeleton cannot be used.
     """
     if skeleton_base not in (0, 1, 'mp100'):
-        raise ValueError(f"skeleton_base is {skeleton_base!r}: give 0, 1 or 'mp100'")
+        raise InputError(f"skeleton_base is {skeleton_base!r}: give 0, 1 or 'mp100'")
     content = read_coco(ann_file)
     entries = {category['id']: category for category in content['categories']}
     if categories is None:
@@ -86,7 +88,7 @@ def load_annotations(
     else:
         selected = _resolve(categories, entries, ann_file)
     if not selected:
-        raise ValueError(f'{ann_file}: no category has an annotation')
+        raise InputError(f'{ann_file}: no category has an annotation')
 
     instances = _instances(content, selected, ann_file)
     skeletons = _read_skeletons(skeleton_file) if skeleton_file else {}
@@ -96,7 +98,7 @@ def load_annotations(
         where = f'{ann_file}, category {entry["name"]!r} ({id_})'
         count = _num_keypoints([x for x in instances.values() if x.category_id == id_], where)
         if max_keypoints is not None and count > max_keypoints:
-            raise ValueError(
+            raise InputError(
                 f'{where}: {count} keypoints are more than the {max_keypoints} the model has: '
                 'raise data_cfg.num_keypoints or leave the category out of valid_class_ids'
             )
@@ -109,7 +111,7 @@ def load_annotations(
                 base = 0 if id_ in ZERO_BASED_IN_SPLIT_FILES else 1
             skeleton = _skeleton(entry.get('skeleton') or [], base, count, where)
         if not skeleton and not allow_empty_skeleton:
-            raise ValueError(
+            raise InputError(
                 f'{where}: the skeleton is empty: give its links in a skeleton_file, set '
                 "data_cfg.padding='zero', or leave the category out of valid_class_ids"
             )
@@ -132,9 +134,9 @@ def read_json(file: str | Path, role: str) -> object:
             'run from)'
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f'{file}: the {role} cannot be read: {error}') from error
+        raise InputError(f'{file}: the {role} cannot be read: {error}') from error
     except (json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(
+        raise InputError(
             f'{file}: the {role} is not JSON ({error}): download or write it again'
         ) from error
 
@@ -155,14 +157,14 @@ def read_coco(ann_file: str | Path) -> dict:
     for section, keys in required.items():
         entries = content.get(section) if isinstance(content, dict) else None
         if not isinstance(entries, list):
-            raise ValueError(
+            raise InputError(
                 f'{ann_file}: not COCO-style: there is no list {section!r}: give a file with '
                 "'images', 'annotations' and 'categories'"
             )
         for position, entry in enumerate(entries):
             missing = [key for key in keys if not isinstance(entry, dict) or key not in entry]
             if missing:
-                raise ValueError(
+                raise InputError(
                     f'{ann_file}: not COCO-style: {section}[{position}] has no {missing[0]!r}: '
                     f'every entry needs {", ".join(keys)}'
                 )
@@ -202,9 +204,9 @@ def _resolve(
         if id_ not in entries:
             near = difflib.get_close_matches(str(wanted), ids, n=3, cutoff=0.5)
             hint = f'did you mean {" or ".join(map(repr, near))}?' if near else _listing(entries)
-            raise ValueError(f'{ann_file}: unknown category {wanted!r} in valid_class_ids: {hint}')
+            raise InputError(f'{ann_file}: unknown category {wanted!r} in valid_class_ids: {hint}')
         if id_ in selected:
-            raise ValueError(
+            raise InputError(
                 f'{ann_file}: valid_class_ids names category {entries[id_]["name"]!r} ({id_}) '
                 'twice: name it once'
             )
@@ -230,7 +232,7 @@ def _instances(content: dict, selected: Sequence[int], ann_file: str | Path) -> 
     for image_id, annotations in by_image.items():
         image = images[image_id]
         if annotations and not stays_inside(image['file_name']):
-            raise ValueError(
+            raise InputError(
                 f'{ann_file}: image {image_id} has the file_name {image["file_name"]!r}: paths '
                 'must be relative to the image folder and stay inside it'
             )
@@ -242,7 +244,7 @@ def _instances(content: dict, selected: Sequence[int], ann_file: str | Path) -> 
                 if annotation['category_id'] in wanted:
                     values = np.array(annotation['keypoints'], np.float64).reshape(-1, 3)
                     if not np.isfinite(values).all():
-                        raise ValueError('its keypoints are not finite')
+                        raise InputError('its keypoints are not finite')
                     instances[index] = Instance(
                         index,
                         annotation['category_id'],
@@ -252,7 +254,7 @@ def _instances(content: dict, selected: Sequence[int], ann_file: str | Path) -> 
                         values[:, 2] > 0,
                     )
             except (TypeError, ValueError) as error:
-                raise ValueError(
+                raise InputError(
                     f'{ann_file}: annotation {annotation.get("id")} (category '
                     f'{annotation["category_id"]}, image {image["file_name"]}) is not COCO-style: '
                     f'{error}: bbox is [x, y, w, h] and keypoints [x, y, v, …]'
@@ -303,13 +305,13 @@ def _num_keypoints(instances: Sequence[Instance], where: str) -> int:
     """Return K_c: annotations decide, since a category's list of names may be short or missing."""
     counts = {len(instance.keypoints): instance for instance in instances}
     if not counts:
-        raise ValueError(
+        raise InputError(
             f'{where}: no usable annotation (one with keypoints and a box inside its image): '
             'leave such categories out with allow_missing=True'
         )
     if len(counts) > 1:
         examples = ' and '.join(f'{n} (in {x.image})' for n, x in sorted(counts.items())[:2])
-        raise ValueError(
+        raise InputError(
             f'{where}: annotations differ in their number of keypoints, {examples}: '
             'annotate all with the same'
         )
@@ -319,7 +321,7 @@ def _num_keypoints(instances: Sequence[Instance], where: str) -> int:
 def _read_skeletons(skeleton_file: str | Path) -> dict[str, list]:
     content = read_json(skeleton_file, 'skeleton file')
     if not isinstance(content, dict):
-        raise ValueError(f'{skeleton_file}: give an object: category name or id to its links')
+        raise InputError(f'{skeleton_file}: give an object: category name or id to its links')
     return content
 
 
@@ -327,14 +329,14 @@ def _skeleton(links: list, base: int, count: int, where: str) -> Skeleton:
     """Return 0-based links, checked against the number of keypoints."""
     for link in links:
         if not (isinstance(link, list) and len(link) == 2 and all(type(i) is int for i in link)):
-            raise ValueError(f'{where}: the skeleton has {link!r} where a link [i, j] belongs')
+            raise InputError(f'{where}: the skeleton has {link!r} where a link [i, j] belongs')
     skeleton = tuple((i - base, j - base) for i, j in links)
     for (i, j), link in zip(skeleton, links, strict=True):
         if not (0 <= i < count and 0 <= j < count):
             hint = 'correct the skeleton or give it in a skeleton_file'
             if base == 0 and all(1 <= k <= count for pair in links for k in pair):
                 hint = f'its links seem to count from 1: set skeleton_base=1, or {hint}'
-            raise ValueError(
+            raise InputError(
                 f'{where}: the skeleton links a keypoint that does not exist: {link} where the '
                 f'{count} keypoints are {base} to {count - 1 + base}: {hint}'
             )

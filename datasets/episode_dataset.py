@@ -11,6 +11,8 @@ import torch
 from mmpose.datasets.pipelines import Compose
 from torch.utils.data import Dataset
 
+from fmmp.errors import InputError
+
 from . import transforms  # noqa: F401 (registers the crop that pipelines name)
 from .annotations import Category, Instance, count_instances, load_annotations
 from .crop import center_and_scale
@@ -40,13 +42,15 @@ class DataSettings:
 
     def __post_init__(self) -> None:
         if self.padding not in METHODS:
-            raise ValueError(f'data_cfg.padding is {self.padding!r}: choose from {METHODS}')
-        if self.image_size < 32 or self.image_size % 32:
-            raise ValueError(f'data_cfg.image_size is {self.image_size}: give a multiple of 32')
-        if self.num_references < 1:
-            raise ValueError('data_cfg.num_references must be at least 1')
+            raise InputError(f'data_cfg.padding is {self.padding!r}: choose from {METHODS}')
+        for name in ('image_size', 'num_keypoints', 'num_references'):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise InputError(f'data_cfg.{name} is {value!r}: give a whole number above 0')
+        if self.image_size % 32:
+            raise InputError(f'data_cfg.image_size is {self.image_size}: give a multiple of 32')
         if self.mixup_alpha <= 0:
-            raise ValueError('data_cfg.mixup_alpha must be above 0')
+            raise InputError('data_cfg.mixup_alpha must be above 0')
 
 
 class EpisodeDataset(Dataset, ABC):
@@ -117,9 +121,16 @@ class EpisodeDataset(Dataset, ABC):
         if num_episodes is not None:
             _at_least_one('num_episodes', num_episodes)
         self.num_episodes = num_episodes
-        self.settings = DataSettings(**{'padding': self.default_padding, **(data_cfg or {})})
+        data_cfg = {'padding': self.default_padding, **(data_cfg or {})}
+        unknown = data_cfg.keys() - DataSettings.__annotations__.keys()
+        if unknown:
+            known = ', '.join(DataSettings.__annotations__)
+            raise InputError(
+                f'data_cfg has unknown settings {sorted(unknown)}: choose from {known}'
+            )
+        self.settings = DataSettings(**data_cfg)
         if not isinstance(seed, int) or seed < 0:
-            raise ValueError(f'seed is {seed!r}: give a whole number of at least 0')
+            raise InputError(f'seed is {seed!r}: give a whole number of at least 0')
         self.seed = seed
         selected = select_categories(valid_class_ids)
         self.left_out = {}
@@ -138,7 +149,7 @@ class EpisodeDataset(Dataset, ABC):
             self.instances_by_category[instance.category_id].append(instance.index)
         for id_, numbers in self.instances_by_category.items():
             if len(numbers) < self.num_shots + self.num_queries:
-                raise ValueError(
+                raise InputError(
                     f'{ann_file}, category {self.categories[id_].name!r} ({id_}): '
                     f'{len(numbers)} instances are too few for {num_shots} supports + '
                     f'{num_queries} queries: lower num_shots or num_queries, annotate more, or '
@@ -155,7 +166,7 @@ class EpisodeDataset(Dataset, ABC):
         enough = [id_ for id_, (_, count) in counts.items() if count >= needed]
         left_out = {name: count for name, count in counts.values() if count < needed}
         if not enough:
-            raise ValueError(
+            raise InputError(
                 f'{self.ann_file}: no category has the {needed} instances of an episode: lower '
                 'num_shots or num_queries, or annotate more'
             )
@@ -250,5 +261,5 @@ class EpisodeDataset(Dataset, ABC):
 
 def _at_least_one(name: str, value: int) -> int:
     if not isinstance(value, int) or value < 1:
-        raise ValueError(f'{name} is {value!r}: give a whole number of at least 1')
+        raise InputError(f'{name} is {value!r}: give a whole number of at least 1')
     return value

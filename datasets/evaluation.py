@@ -7,10 +7,12 @@ import numpy as np
 import torch
 from mmpose.datasets.builder import DATASETS
 
+from fmmp.errors import InputError
+
 from .crop import center_and_scale
 from .episode_dataset import EpisodeDataset
 from .episodes import evaluation_pairs
-from .metrics import METRICS, copy_support, evaluate_pairs, mean_metrics
+from .metrics import copy_support, evaluate_pairs, mean_metrics
 
 
 @DATASETS.register_module()
@@ -32,7 +34,7 @@ class TestEpisodes(EpisodeDataset):
     ) -> None:
         super().__init__(*args, num_queries=num_queries, num_episodes=num_episodes, **kwargs)
         if self.settings.padding == 'mixup':
-            raise ValueError("data_cfg.padding is 'mixup', which draws: test with 'uniform'")
+            raise InputError("data_cfg.padding is 'mixup', which draws: test with 'uniform'")
         self.pairs = evaluation_pairs(
             self.instances_by_category,
             list(self.categories),
@@ -59,34 +61,19 @@ class TestEpisodes(EpisodeDataset):
         return pairs[0][:-1] + [pair[-1] for pair in pairs]
 
     def evaluate(
-        self,
-        results: Sequence[dict],
-        metric: str | Sequence[str] | None = None,
-        logger: object = None,
+        self, results: Sequence[dict], logger: object = None, **_: object
     ) -> OrderedDict[str, float]:
-        """Average the metrics over all pairs; MMCV's evaluation hooks call this.
+        """Average all metrics over all pairs; MMCV's evaluation hooks call this.
 
         Args:
             results: what the model returned for each batch: ``index``, the items' indices, and
                 ``predictions``, an array (Q, K, 2) in image pixels an item.
-            metric: names of metrics, ``PCK`` for PCK at all thresholds; None for all.
-            logger: given by the hooks, not used.
+            logger: given by the hooks, not used; nor is what else they may give.
 
         Raises:
-            ValueError: an episode has no prediction, or there is no such metric.
+            ValueError: an episode has no prediction.
         """
-        metrics = mean_metrics(evaluate_pairs(self.pairs, self._collect(results), self.instances))
-        if metric is None:
-            return metrics
-        chosen = [metric] if isinstance(metric, str) else metric
-        unknown = set(chosen) - {*METRICS, 'PCK'}
-        if unknown:
-            raise ValueError(f'unknown metric {sorted(unknown)}: choose from PCK, {METRICS}')
-        return OrderedDict(
-            (name, value)
-            for name, value in metrics.items()
-            if name in chosen or name.split('@')[0] in chosen
-        )
+        return mean_metrics(evaluate_pairs(self.pairs, self._collect(results), self.instances))
 
     def report(self, results: Sequence[dict]) -> dict:
         """Return the whole evaluation, ready for JSON.

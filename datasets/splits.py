@@ -4,6 +4,8 @@ import json
 from functools import cache
 from pathlib import Path
 
+from fmmp.errors import InputError
+
 SUBSETS = ('train', 'val', 'test')
 
 
@@ -56,13 +58,13 @@ def select_categories(selection: dict | list | tuple | None) -> list[int | str] 
         return None
     if not isinstance(selection, dict):
         if isinstance(selection, str) or not len(selection):
-            raise ValueError(f'valid_class_ids is {selection!r}: give a list of ids or names')
+            raise InputError(f'valid_class_ids is {selection!r}: give a list of ids or names')
         return list(selection)
     if set(selection) == {'split', 'subset'}:
         return split_categories(**selection)
     if set(selection) == {'super_category', 'subset'}:
         return cross_category(**selection)
-    raise ValueError(
+    raise InputError(
         f"valid_class_ids has the keys {sorted(selection)}: give 'split' and 'subset', or "
         "'super_category' and 'subset' (with _delete_=True where a base config has the other)"
     )
@@ -70,4 +72,4 @@ def select_categories(selection: dict | list | tuple | None) -> list[int | str] 
 
 def _check(name: str, value: object, choices: tuple) -> None:
     if value not in choices:
-        raise ValueError(f'unknown {name} {value!r}: choose one of {", ".join(map(str, choices))}')
+        raise InputError(f'unknown {name} {value!r}: choose one of {", ".join(map(str, choices))}')

@@ -4,6 +4,8 @@ import random
 
 from mmpose.datasets.builder import DATASETS
 
+from fmmp.errors import InputError
+
 from .episode_dataset import EpisodeDataset
 from .episodes import training_tuples
 from .seeding import derive_seed
@@ -22,7 +24,7 @@ class TrainEpisodes(EpisodeDataset):
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         if self.num_queries != 1:
-            raise ValueError(f'num_queries is {self.num_queries}: a training episode has 1 query')
+            raise InputError(f'num_queries is {self.num_queries}: a training episode has 1 query')
         self._drawn = (-1, [])  # the latest epoch's number and episodes
 
     def __len__(self) -> int:

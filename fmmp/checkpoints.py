@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import pickle
 import re
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+
+from fmmp.errors import CheckpointError
+from fmmp.files import atomic_path
 
 State = dict[str, Tensor]
 
@@ -54,10 +57,6 @@ _STACKED = (
 )
 
 
-class CheckpointError(RuntimeError):
-    """A checkpoint that cannot be read, or does not belong to the model."""
-
-
 def load_checkpoint_file(path: str | Path) -> dict:
     """Read a checkpoint without running any code it may carry.
 
@@ -74,19 +73,29 @@ def load_checkpoint_file(path: str | Path) -> dict:
     if not path.is_file():
         raise CheckpointError(f'{path}: no such checkpoint')
     try:
-        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
-    except pickle.UnpicklingError as error:
-        reason = str(error).splitlines()[0]
+        with _numpy_scalars():
+            checkpoint = torch.load(path, map_location='cpu', weights_only=True)
+    except Exception as error:  # whatever a damaged file leads to; no code of its own has run
         raise CheckpointError(
-            f'{path}: refused, since it is damaged or holds more than tensors and plain values '
-            f'({reason}); save it again as a plain state dict'
+            f'{path}: refused: it is damaged or no checkpoint (a web page, a Git LFS pointer?), or '
+            'holds more than tensors and plain values; fetch it again, or have its owner save the '
+            'state dict alone'
         ) from error
-    except (RuntimeError, EOFError, ValueError, OSError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise CheckpointError(f'{path}: not a readable checkpoint ({reason})') from error
     if not isinstance(checkpoint, dict):
         raise CheckpointError(f'{path}: holds a {type(checkpoint).__name__}, not a state dict')
     return checkpoint
+
+
+@contextmanager
+def _numpy_scalars() -> Iterator[None]:
+    """Let numbers of numpy pass, which MMCV's trainings often hold as their best score."""
+    if not hasattr(torch.serialization, 'safe_globals'):  # torch < 2.5 knows no exceptions
+        yield
+        return
+    scalar = np.float64(0).__reduce__()[0]
+    kinds = {type(np.dtype(kind)) for kind in ('f8', 'f4', 'i8', 'i4')}
+    with torch.serialization.safe_globals([scalar, np.dtype, *kinds]):
+        yield
 
 
 def state_dict_of(checkpoint: dict) -> State:
@@ -100,19 +109,9 @@ def state_dict_of(checkpoint: dict) -> State:
 
 
 def save_atomically(checkpoint: dict, path: str | Path) -> None:
-    """``torch.save`` to a temporary name beside ``path``, then rename: all of it or nothing."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
-    try:
-        with os.fdopen(handle, 'wb') as file:
-            torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    """``torch.save``, all of it or nothing."""
+    with atomic_path(path) as scratch:
+        torch.save(checkpoint, scratch)
 
 
 def load_weights(model: nn.Module, path: str | Path) -> dict:
@@ -147,6 +146,12 @@ def load_pretrained(backbone: nn.Module, source: str) -> None:
     from mmpose.models.backbones.utils.ckpt_convert import swin_converter
 
     path = _download(source) if source.startswith('torchvision://') else Path(source)
+    if not path.is_file():
+        raise CheckpointError(
+            f"pretrained={source!r}: no such file; put the backbone's weights there (the official "
+            'Swin Transformer repository names its files so), or set model.pretrained=None to '
+            'start from random weights'
+        )
     state = state_dict_of(load_checkpoint_file(path))
     if any(name.startswith('layers.') for name in state):  # the official Swin Transformers' names
         state = swin_converter(state)

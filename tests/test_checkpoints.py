@@ -1,6 +1,7 @@
 import json
 import pickle
 
+import numpy as np
 import pytest
 import torch
 import torchvision
@@ -8,7 +9,6 @@ from mmpose.models import build_backbone
 
 from fmmp.apis import init_model
 from fmmp.checkpoints import (
-    CheckpointError,
     load_checkpoint_file,
     load_pretrained,
     load_weights,
@@ -16,9 +16,9 @@ from fmmp.checkpoints import (
     released_to_ours,
     save_atomically,
 )
+from fmmp.errors import CheckpointError
+from tests.tiny import CONFIG
 from tests.weights import DATA, released_state
-
-CONFIG = 'configs/fmmp/1shot/fmmp_r50_mp100_split1.py'
 
 
 @pytest.fixture(scope='module')
@@ -75,7 +75,18 @@ def write_pickle(path):
     path.write_bytes(pickle.dumps([1, 2]))
 
 
-@pytest.mark.parametrize('write', [write_malicious, write_empty, write_truncated, write_pickle])
+def write_text(path):
+    path.write_bytes(b'hello world')
+
+
+def write_damaged(path):
+    path.write_bytes(b'q\x05')
+
+
+@pytest.mark.parametrize(
+    'write',
+    [write_malicious, write_empty, write_truncated, write_pickle, write_text, write_damaged],
+)
 def test_a_bad_checkpoint_is_refused_in_one_line_that_names_it(write, tmp_path, capsys):
     path = tmp_path / 'bad.pth'
     write(path)
@@ -83,6 +94,21 @@ def test_a_bad_checkpoint_is_refused_in_one_line_that_names_it(write, tmp_path, 
         load_checkpoint_file(path)
     assert '\n' not in str(error.value)
     assert 'code ran' not in capsys.readouterr().out
+
+
+def test_a_best_score_of_numpy_does_not_stand_in_the_way(tmp_path):
+    if not hasattr(torch.serialization, 'safe_globals'):
+        pytest.skip('torch before 2.5 lets no exceptions through')
+    meta = {'hook_msgs': {'best_score': np.float64(0.5)}}
+    torch.save({'meta': meta, 'state_dict': {'a': torch.ones(1)}}, tmp_path / 'scored.pth')
+    assert load_checkpoint_file(tmp_path / 'scored.pth')['meta']['hook_msgs']['best_score'] == 0.5
+
+
+def test_a_saved_file_has_the_permissions_that_new_files_have(tmp_path):
+    save_atomically({}, tmp_path / 'checkpoint.pth')
+    (tmp_path / 'plain').touch()
+    modes = [(tmp_path / name).stat().st_mode for name in ('checkpoint.pth', 'plain')]
+    assert modes[0] == modes[1]
 
 
 def test_a_missing_checkpoint_is_named():

@@ -1,9 +1,13 @@
 """Every config file stands for an experiment that can be built."""
 
+import logging
+
 import pytest
 from fmmp.datasets import select_categories
 from mmcv import Config
+from mmcv.runner import EpochBasedRunner, build_optimizer
 from mmpose.models import build_head
+from torch import nn
 
 import fmmp.apis  # noqa: F401 (registers the classes)
 from tests.tiny import ROOT
@@ -48,3 +52,29 @@ def test_the_ablation_rows_add_one_part_after_the_other():
     assert paddings == ['zero', 'zero', 'zero', 'mixup', 'mixup']
     assert [row.data.test.data_cfg.padding for row in rows] == ['zero'] * 3 + ['uniform'] * 2
     assert [head.mix_loss_weight for head in heads] == [0, 0, 0, 0, 0.5]
+
+
+def test_the_learning_rate_warms_up_and_drops_as_the_release_has_it():
+    config = load('1shot/fmmp_r50_mp100_split1.py')
+    model = nn.Linear(1, 1)
+    model.train_step = None  # the runner asks that there is one
+    runner = EpochBasedRunner(
+        model, optimizer=build_optimizer(model, config.optimizer), logger=logging.getLogger()
+    )
+    runner._max_epochs = config.total_epochs
+    runner.register_lr_hook(config.lr_config)
+    hook = runner.hooks[0]
+    hook.before_run(runner)
+
+    def rate(epoch, iteration):
+        runner._epoch, runner._iter = epoch, iteration
+        hook.before_train_epoch(runner)
+        hook.before_train_iter(runner)
+        return runner.current_lr()[0]
+
+    assert rate(0, 0) == pytest.approx(1e-7)
+    assert rate(0, 500) == pytest.approx(0.5005 * 1e-4)
+    assert rate(1, 1000) == pytest.approx(1e-4)
+    assert rate(159, 50000) == pytest.approx(1e-4)
+    assert rate(160, 50001) == pytest.approx(1e-5)
+    assert rate(180, 60000) == pytest.approx(1e-6)

@@ -8,7 +8,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a clone works uninstalled
 
 from fmmp.checkpoints import (
-    CheckpointError,
     is_released,
     load_checkpoint_file,
     ours_to_released,
@@ -16,6 +15,7 @@ from fmmp.checkpoints import (
     save_atomically,
     state_dict_of,
 )
+from fmmp.errors import CheckpointError
 
 
 def main() -> None:
@@ -32,13 +32,14 @@ def main() -> None:
         state = state_dict_of(checkpoint)
         if is_released(state) == args.to_released:
             names = "the release's" if args.to_released else 'our'
-            raise CheckpointError(f'{args.source} has {names} names already')
+            raise CheckpointError(f'it has {names} names already')
         convert = ours_to_released if args.to_released else released_to_ours
-        converted = convert(state)
-    except CheckpointError as error:
-        sys.exit(f'error: {error}')
-    save_atomically({'meta': checkpoint.get('meta', {}), 'state_dict': converted}, args.target)
-    print(f'{args.target}: {len(converted)} tensors from all {len(state)} of {args.source}')
+        converted = {'meta': checkpoint.get('meta', {}), 'state_dict': convert(state)}
+        save_atomically(converted, args.target)
+    except (CheckpointError, OSError) as error:
+        sys.exit(f'error: {args.source}: {error}')
+    count = len(converted['state_dict'])
+    print(f'{args.target}: {count} tensors from all {len(state)} of {args.source}')
 
 
 if __name__ == '__main__':

@@ -9,8 +9,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a clone works un
 
 from mmcv.runner import get_dist_info
 
-from fmmp.apis import add_arguments, format_report, init_distributed, read_config, test, write_json
+from fmmp.apis import add_arguments, format_report, init_distributed, read_config, run, test
 from fmmp.apis.test import COLUMNS
+from fmmp.files import require_writable, write_json
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,16 +36,18 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Test, print the table, and write the results."""
     args = parse_args()
+    out = args.out or (args.work_dir and Path(args.work_dir) / 'results.json')
+    if out:
+        require_writable(out)
     device = init_distributed(args.launcher, args.gpu_id)
     report = test(read_config(args), args.checkpoint, device, fuse_batch_norm=args.fuse_conv_bn)
     if get_dist_info()[0] != 0:
         return
     print('\n' + format_report(report, args.eval or COLUMNS))
-    out = args.out or (args.work_dir and Path(args.work_dir) / 'results.json')
     if out:
         write_json(report, out)
         print(f'\nmetrics, pairs and predictions are in {out}')
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

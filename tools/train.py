@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a clone works uninstalled
 
-from fmmp.apis import add_arguments, init_distributed, read_config, train
+from fmmp.apis import add_arguments, init_distributed, read_config, run, train
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,4 +35,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

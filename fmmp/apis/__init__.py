@@ -10,10 +10,10 @@ import fmmp.models.detectors.fmmp
 import fmmp.models.heads.recurrent_mining_head
 import fmmp.models.necks.feature_pyramid  # noqa: F401
 
-from .arguments import add_arguments, read_config
+from .arguments import add_arguments, read_config, run
 from .distributed import init_distributed
 from .model import init_model
-from .test import format_report, test, write_json
+from .test import format_report, test
 from .train import train
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
     'init_distributed',
     'init_model',
     'read_config',
+    'run',
     'test',
     'train',
-    'write_json',
 ]

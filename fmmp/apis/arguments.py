@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Callable
 
 from mmcv import Config, DictAction
+
+from fmmp.errors import InputError
 
 from .distributed import LAUNCHERS
 
@@ -33,3 +37,11 @@ def read_config(args: argparse.Namespace) -> Config:
     config = Config.fromfile(args.config)
     config.merge_from_dict(args.cfg_options)
     return config
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a script; what is wrong with its input ends it in one line instead of a traceback."""
+    try:
+        main()
+    except (InputError, OSError) as error:
+        sys.exit(f'error: {error}')

@@ -32,17 +32,20 @@ def init_distributed(launcher: str = 'none', gpu_id: int = 0) -> torch.device:
         if missing:
             raise RuntimeError(
                 f'--launcher {launcher}: the environment lacks {", ".join(missing)}; '
-                'start with tools/dist_train.sh, or without --launcher for one process'
+                'start with torchrun --nproc_per_node N tools/train.py …, or leave out --launcher'
             )
     device = torch.device('cpu')
     if torch.cuda.is_available():
-        device = torch.device(
-            'cuda', gpu_id if launcher == 'none' else int(os.environ['LOCAL_RANK'])
-        )
+        device = torch.device('cuda', gpu_id if launcher == 'none' else _local_gpu())
         torch.cuda.set_device(device)
     if launcher != 'none':
         dist.init_process_group('nccl' if device.type == 'cuda' else 'gloo')
     return device
+
+
+def _local_gpu() -> int:
+    """This process's GPU; slurm may show each process its own alone."""
+    return int(os.environ['LOCAL_RANK']) % torch.cuda.device_count()
 
 
 def _slurm_to_torchrun() -> None:

@@ -22,15 +22,19 @@ def build_loader(
         kwargs: further arguments of torch's ``DataLoader``.
     """
     rank, world_size = get_dist_info()
+    settings = dict(
+        pin_memory=torch.cuda.is_available(),
+        persistent_workers=workers_per_gpu > 0,
+        # Its draws for the workers, who need none, shall not depend on whether there are any.
+        generator=torch.Generator(),
+    )
     return DataLoader(
         dataset,
         batch_size=samples_per_gpu,
         sampler=EpisodeSampler(dataset, num_replicas=world_size, rank=rank),
         num_workers=workers_per_gpu,
-        pin_memory=torch.cuda.is_available(),
-        persistent_workers=workers_per_gpu > 0,
         worker_init_fn=_one_thread,
-        **kwargs,
+        **{**settings, **kwargs},
     )
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import mmcv
 import torch
 from mmcv.runner import EpochBasedRunner, Hook, get_dist_info
+from mmpose.core import EvalHook
 from torch import nn
-from torch.utils.data import DataLoader
 
 import fmmp
 from fmmp.checkpoints import CheckpointError, load_weights, save_atomically
@@ -18,23 +18,6 @@ from fmmp.checkpoints import CheckpointError, load_weights, save_atomically
 
 class Runner(EpochBasedRunner):
     """MMCV's epoch-based runner that saves atomically and loads without running code."""
-
-    def train(self, data_loader: DataLoader, **kwargs: object) -> None:
-        """Train for an epoch: MMCV's own, without the two seconds that it sleeps first."""
-        self.model.train()
-        self.mode = 'train'
-        self.data_loader = data_loader
-        self._max_iters = self._max_epochs * len(data_loader)
-        self.call_hook('before_train_epoch')
-        for self._inner_iter, batch in enumerate(data_loader):
-            self.data_batch = batch
-            self.call_hook('before_train_iter')
-            self.run_iter(batch, train_mode=True, **kwargs)
-            self.call_hook('after_train_iter')
-            self._iter += 1
-        del self.data_batch
-        self.call_hook('after_train_epoch')
-        self._epoch += 1
 
     def save_checkpoint(
         self,
@@ -96,6 +79,14 @@ class Runner(EpochBasedRunner):
         self.meta['hook_msgs'] = saved['meta'].get('hook_msgs', {})
         self.optimizer.load_state_dict(saved['optimizer'])
         self.logger.info('resumed %s at epoch %d, iteration %d', checkpoint, self.epoch, self.iter)
+
+
+class ValidationHook(EvalHook):
+    """MMPose's evaluation hook; every process evaluates, and the first one saves the best."""
+
+    def _save_ckpt(self, runner: EpochBasedRunner, key_score: float) -> None:
+        if runner.rank == 0:
+            super()._save_ckpt(runner, key_score)
 
 
 class SeedEpochHook(Hook):

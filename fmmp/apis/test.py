@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 from pathlib import Path
 
+import mmcv
 import torch
 from mmcv import Config
 from mmcv.cnn import fuse_conv_bn
-from mmpose.apis import single_gpu_test
+from mmcv.runner import get_dist_info
 from mmpose.datasets import build_dataset
 from torch import nn
 from torch.utils.data import DataLoader
@@ -29,7 +27,15 @@ def predict(model: nn.Module, loader: DataLoader) -> list[dict]:
         What the model returned for each batch, of all processes.
     """
     broadcast_buffers(model)
-    return collect(single_gpu_test(model, loader))
+    model.eval()
+    bar = mmcv.ProgressBar(len(loader.sampler)) if get_dist_info()[0] == 0 else None
+    results = []
+    for episodes in loader:
+        with torch.no_grad():
+            results.append(model(return_loss=False, **episodes))
+        for _ in range(len(episodes['index']) if bar else 0):
+            bar.update()
+    return collect(results)
 
 
 def test(
@@ -64,20 +70,22 @@ def format_report(report: dict, columns: tuple[str, ...] = COLUMNS) -> str:
     Args:
         report: what :func:`test` returns.
         columns: the metrics to show. mPCK, the mean over the PCK columns, is also known as mAP.
+            The last column is the mPCK of copying the support's keypoints.
     """
     rows = dict(report['per_category'])
+    floor = {name: row['mPCK'] for name, row in report['copy_support_per_category'].items()}
     rows['all pairs'] = report['metrics']
     rows['copying the support'] = report['copy_support']
+    floor['all pairs'] = floor['copying the support'] = report['copy_support']['mPCK']
     width = max(len(name) for name in rows)
     titles = ['mPCK (mAP)' if column == 'mPCK' else column for column in columns]
-    lines = [' ' * width + ''.join(f'  {title:>10}' for title in titles)]
+    lines = [' ' * width + ''.join(f'  {title:>10}' for title in [*titles, 'by copying'])]
     for name, metrics in rows.items():
         if name == 'all pairs':
             lines.append('-' * len(lines[0]))
-        values = ''.join(f'  {_number(column, metrics[column]):>10}' for column in columns)
-        lines.append(f'{name:<{width}}{values}')
-    if report.get('left_out'):
-        lines.append('left out, with too few instances: ' + ', '.join(report['left_out']))
+        values = [_number(column, metrics[column]) for column in columns]
+        values.append(_number('mPCK', floor[name]))
+        lines.append(f'{name:<{width}}' + ''.join(f'  {value:>10}' for value in values))
     return '\n'.join(lines)
 
 
@@ -86,17 +94,3 @@ def _number(metric: str, value: float) -> str:
     if metric == 'EPE':
         return f'{value:.2f} px'
     return f'{value:.4f}' if metric == 'NME' else f'{100 * value:.2f}'
-
-
-def write_json(content: dict, path: str | Path) -> None:
-    """Write a JSON file, all of it or nothing."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
-    try:
-        with os.fdopen(handle, 'w') as file:
-            json.dump(content, file)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 import time
 from pathlib import Path
@@ -11,18 +12,19 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from mmcv import Config
-from mmcv.runner import DistSamplerSeedHook, build_optimizer
-from mmpose.core import EvalHook
+from mmcv.runner import DistSamplerSeedHook, build_optimizer, get_dist_info
+from mmcv.utils import get_logger
 from mmpose.datasets import build_dataset
 from mmpose.models import build_posenet
-from mmpose.utils import collect_env, get_root_logger
+from mmpose.utils import collect_env
 
-from fmmp.checkpoints import load_weights
+from fmmp.checkpoints import load_checkpoint_file, load_weights
 from fmmp.datasets.episode_dataset import EpisodeDataset
+from fmmp.files import atomic_path
 
 from .distributed import Distributed
 from .loaders import build_loader, loader_settings
-from .runner import Runner, SeedEpochHook
+from .runner import Runner, SeedEpochHook, ValidationHook
 from .test import predict
 
 
@@ -42,20 +44,27 @@ def train(
         config: the config, with ``work_dir`` set; ``resume_from`` goes on from a checkpoint of a
             training, ``load_from`` starts from a checkpoint's weights.
         device: where to run.
-        seed: of the weights, the episodes and dropout; drawn and logged if not given.
+        seed: of the weights, the episodes and dropout; if not given, that of the training to
+            resume, else drawn and logged.
         deterministic: ask torch for deterministic algorithms.
         validate: evaluate ``data.val`` every ``evaluation.interval`` epochs.
     """
+    if seed is None and config.get('resume_from'):
+        seed = load_checkpoint_file(config.resume_from).get('meta', {}).get('seed')
     seed = _shared_seed(seed)
     _seed_everything(seed, deterministic)
     start = time.strftime('%Y%m%d_%H%M%S')
     work_dir = Path(config.work_dir)
     work_dir.mkdir(parents=True, exist_ok=True)
-    logger = get_root_logger(str(work_dir / f'{start}.log'), config.get('log_level', 'INFO'))
+    # Named by the run, since a logger keeps the file that it got first.
+    log_file = str(work_dir / f'{start}.log')
+    logger = get_logger(f'fmmp.{start}', log_file, config.get('log_level', 'INFO'))
     logger.info('Environment:\n%s', '\n'.join(f'{k}: {v}' for k, v in collect_env().items()))
     logger.info('Config:\n%s', config.pretty_text)
     logger.info('seed %d, deterministic %s, device %s', seed, deterministic, device)
-    config.dump(str(work_dir / Path(config.filename or 'config.py').name))
+    if get_dist_info()[0] == 0:
+        with atomic_path(work_dir / Path(config.filename or 'config.py').name) as scratch:
+            config.dump(str(scratch))
 
     train_set = build_dataset(config.data.train, dict(seed=seed))
     train_loader = build_loader(train_set, **loader_settings(config.data, 'train'))
@@ -99,8 +108,9 @@ def train(
     runner.register_hook(DistSamplerSeedHook())
     runner.register_hook(SeedEpochHook(seed))
     if val_loader is not None:
-        evaluation = {'save_best': 'mPCK', 'rule': 'greater', **config.get('evaluation', {})}
-        runner.register_hook(EvalHook(val_loader, test_fn=predict, **evaluation), priority='LOW')
+        # Before checkpoints are saved, so that they know of the best score so far.
+        hook = ValidationHook(val_loader, test_fn=predict, **config.evaluation)
+        runner.register_hook(hook, priority='ABOVE_NORMAL')
     if config.get('resume_from'):
         runner.resume(config.resume_from)
     runner.run([train_loader], config.get('workflow', [('train', 1)]))
@@ -125,4 +135,5 @@ def _seed_everything(seed: int, deterministic: bool) -> None:
     torch.manual_seed(seed)
     if deterministic:
         torch.backends.cudnn.benchmark = False
+        os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
         torch.use_deterministic_algorithms(True, warn_only=True)

@@ -85,7 +85,7 @@ class FGSA(nn.Module):
         Returns:
             (B, K, M, 1, 2), the same for each head of a branch.
         """
-        return gather_points(points, reference_index[..., : self.num_branches]).unsqueeze(3)
+        return gather_points(points, reference_index, self.num_branches).unsqueeze(3)
 
     def forward(
         self, query: Tensor, points: Tensor, reference_index: Tensor, tokens: Tensor, levels: Levels
@@ -164,10 +164,19 @@ class FGSAHeads(FGSA):
 
     def reference_points(self, points: Tensor, reference_index: Tensor) -> Tensor:
         """The points of each keypoint's structural references, a head each: (B, K, 1, M, 2)."""
-        return gather_points(points, reference_index[..., : self.num_heads]).unsqueeze(2)
+        return gather_points(points, reference_index, self.num_heads).unsqueeze(2)
 
 
-def gather_points(points: Tensor, index: Tensor) -> Tensor:
-    """Points by their number: (B, K, 2) and (B, K, M) long give (B, K, M, 2)."""
+def gather_points(points: Tensor, index: Tensor, count: int) -> Tensor:
+    """The points of the first ``count`` references: (B, K, 2) and (B, K, ≥M) give (B, K, M, 2).
+
+    Raises:
+        ValueError: there are fewer references.
+    """
+    if index.shape[-1] < count:
+        raise ValueError(
+            f'num_branches is {count}, and there are only {index.shape[-1]} structural references: '
+            'raise data_cfg.num_references in the data settings'
+        )
     batch = torch.arange(len(points), device=points.device)[:, None, None]
-    return points[batch, index]
+    return points[batch, index[..., :count]]

@@ -67,3 +67,23 @@ def test_rotation_turns_about_the_centre():
     )
     np.testing.assert_allclose(turned[0], [0.5, 0.5], atol=1e-5)
     np.testing.assert_allclose(turned[1], [0.5, 0.3], atol=1e-5)
+
+
+def test_training_turns_and_scales_as_the_paper_says(small_dataset):
+    """Rotation N(0, 15°) within ±30° in 60 % of the samples, scale within 0.85 to 1.15, always."""
+    from mmcv import Config
+    from mmpose.datasets.pipelines import Compose
+
+    import fmmp.apis  # noqa: F401 (registers the transforms)
+    from tests.tiny import CONFIG
+
+    augment = Compose(Config.fromfile(str(CONFIG)).data.train.pipeline[1:2])
+    np.random.seed(0)  # noqa: NPY002 (MMPose draws from it)
+    drawn = [augment({'scale': np.ones(2, np.float32), 'rotation': 0}) for _ in range(2000)]
+    rotation = np.array([view['rotation'] for view in drawn])
+    scale = np.array([view['scale'][0] for view in drawn])
+    assert 0.55 < np.mean(rotation != 0) < 0.65
+    assert abs(rotation).max() == 30
+    assert 12 < np.std(rotation[rotation != 0]) < 15
+    assert np.isclose(scale.min(), 0.85) and np.isclose(scale.max(), 1.15)
+    assert np.std(scale) > 0.08

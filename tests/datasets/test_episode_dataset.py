@@ -222,16 +222,6 @@ def test_perfect_predictions_score_one_whatever_their_order(small_dataset):
     assert (metrics['mPCK'], metrics['mAP'], metrics['EPE']) == (1, 1, 0)
 
 
-def test_evaluation_reports_the_metrics_asked_for(small_dataset):
-    dataset = evaluation_set(small_dataset)
-    results = results_of(dataset)
-    assert list(dataset.evaluate(results, metric='mPCK')) == ['mPCK']
-    names = ['PCK@0.05', 'PCK@0.1', 'PCK@0.15', 'PCK@0.2', 'EPE']
-    assert list(dataset.evaluate(results, metric=['PCK', 'EPE'])) == names
-    with pytest.raises(ValueError, match='unknown metric'):
-        dataset.evaluate(results, metric='AP')
-
-
 def test_an_episode_without_prediction_is_an_error(small_dataset):
     dataset = evaluation_set(small_dataset)
     with pytest.raises(ValueError, match='2 of 8 episodes have no prediction'):

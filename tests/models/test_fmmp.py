@@ -46,6 +46,26 @@ def test_a_fresh_model_predicts_the_centre_in_every_layer():
     torch.testing.assert_close(predictions, torch.full_like(predictions, 0.5))
 
 
+def test_fgsa_starts_with_uniform_attention_on_a_ring_around_each_reference():
+    fgsa = build_posenet(settings()).keypoint_head.query_miners[0].fgsa
+    assert not fgsa.sampling_offsets.weight.any() and not fgsa.attention_weights.weight.any()
+    branches, heads, levels, points = 4, 4, 3, 4
+    offsets = fgsa.sampling_offsets.bias.view(branches, heads, levels, points, 2)
+    directions = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
+    expected = directions[:, None, None] * torch.arange(1, points + 1)[:, None]
+    torch.testing.assert_close(offsets, expected.expand_as(offsets), atol=1e-6, rtol=0)
+    limit = (6 / (32 + 32)) ** 0.5  # Xavier's, of each branch's own D x D matrix
+    for weight in (*fgsa.value_proj.weight.chunk(branches), *fgsa.output_weight):
+        assert 0.9 * limit < weight.abs().max() <= limit
+
+
+def test_too_few_references_name_the_setting_to_raise():
+    model, batch = build(), episodes()
+    batch['reference_index'] = batch['reference_index'][..., :1]
+    with pytest.raises(ValueError, match='num_references'):
+        model.forward_points(**batch)
+
+
 def test_predictions_of_a_batch_are_those_of_its_episodes_alone():
     model, batch = build(), episodes(batch=3, shots=2)
     together = model.forward_points(**batch)

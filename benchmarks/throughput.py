@@ -1,0 +1,227 @@
+"""Test queries and training steps a second, against the plain way of computing the same.
+
+ResNet-50, 256 x 256 pixels, 70 keypoints, one shot.
+
+    plain   the ops in plain PyTorch; testing takes pair by pair, the support through the backbone
+            with each of its queries
+    FMMP    the compiled ops; testing takes an episode's support once and its 15 queries together
+
+Both run in turn on the same random episodes, which are decoded beforehand, and medians are
+compared. Then where FMMP's time goes, and what loading data costs.
+
+    python benchmarks/throughput.py [--threads 2] [--json]
+
+``--json`` prints one object as the last line. ``test_ratio`` and ``train_ratio`` are plain's time
+over FMMP's (higher is better); ``query_over_backbone`` is the time of a test query over that of one
+image through the backbone alone, in the same batch; ``data_over_decode`` is the time of loading a
+training sample over that of decoding, warping and normalising its two 640 x 480 JPEGs alone (both:
+lower is better, 1 is the limit).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from mmcv import Config
+from torch import Tensor, nn
+from torchvision.transforms import functional as F
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from fmmp.datasets.crop import center_and_scale, crop_image, crop_transform
+from fmmp.models.ops import library
+from mmpose.datasets import build_dataset
+from mmpose.models import build_posenet
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIG = ROOT / 'configs/fmmp/1shot/fmmp_r50_mp100_split1.py'
+QUERIES, KEYPOINTS, SIZE, BATCH = 15, 70, 256, 4
+
+
+@contextmanager
+def plain_ops() -> Iterator[None]:
+    """Compute in plain PyTorch, as where nothing is compiled."""
+    compiled, library.DEVICES = library.DEVICES, frozenset()
+    try:
+        yield
+    finally:
+        library.DEVICES = compiled
+
+
+def median_seconds(runs: dict[str, Callable], repeats: int) -> dict[str, float]:
+    """Median time of each run; they take turns, after one that does not count."""
+    times = {name: [] for name in runs}
+    for repeat in range(repeats + 1):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            if repeat:
+                times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def random_episodes(batch: int, images: int) -> dict[str, Tensor]:
+    """Episodes whose keypoints are all visible."""
+    return dict(
+        imgs=torch.randn(batch, images, 3, SIZE, SIZE),
+        points=torch.rand(batch, images, KEYPOINTS, 2),
+        visible=torch.ones(batch, images, KEYPOINTS, dtype=torch.bool),
+        reference_index=torch.randint(KEYPOINTS, (batch, images, KEYPOINTS, 16)),
+    )
+
+
+def measure_testing(model: nn.Module) -> dict[str, float]:
+    """Seconds a query: plain, FMMP, and of the latter what the backbone and the head take."""
+    episode = random_episodes(1, 1 + QUERIES)
+    tokens, levels = model.extract_tokens(episode['imgs'])
+    supports = [episode[name][:, :1] for name in ('points', 'visible', 'reference_index')]
+    supports = [tensor.repeat_interleave(QUERIES, dim=0) for tensor in supports]
+    support_tokens = tokens[:, :1].repeat_interleave(QUERIES, dim=0)
+
+    def plain() -> None:
+        with plain_ops():
+            for query in range(1, 4):  # 3 of the 15, which all take the same
+                pair = {name: value[:, [0, query]] for name, value in episode.items()}
+                model.forward_points(**pair)
+
+    seconds = median_seconds(
+        {
+            'plain': plain,
+            'FMMP': lambda: model.predict_episodes(**episode, num_queries=QUERIES),
+            'backbone': lambda: model.backbone(episode['imgs'][0]),
+            'head': lambda: model.keypoint_head(support_tokens, tokens[0, 1:], levels, *supports),
+        },
+        repeats=5,
+    )
+    images = {'plain': 3, 'FMMP': QUERIES, 'backbone': 1 + QUERIES, 'head': QUERIES}
+    return {name: value / images[name] for name, value in seconds.items()}
+
+
+def measure_training(model: nn.Module) -> dict[str, float]:
+    """Seconds a step of forward, backward and Adam: plain, FMMP, and the backbone's part."""
+    episodes = random_episodes(BATCH, 2)
+    num_keypoints = torch.full((BATCH,), 20)
+    optimizer = torch.optim.Adam(model.parameters())
+
+    def step() -> None:
+        optimizer.zero_grad()
+        sum(model.loss(**episodes, num_keypoints=num_keypoints).values()).backward()
+        optimizer.step()
+
+    def plain() -> None:
+        with plain_ops():
+            step()
+
+    def backbone() -> None:
+        maps = model.backbone(episodes['imgs'].flatten(0, 1))
+        sum(level.sum() for level in maps).backward()
+
+    return median_seconds({'plain': plain, 'FMMP': step, 'backbone': backbone}, repeats=4)
+
+
+def write_photographs(root: Path, count: int = 8) -> None:
+    """A category of 640 x 480 JPEGs of about a photograph's detail, with 17 keypoints."""
+    random = np.random.default_rng(0)
+    (root / 'images').mkdir()
+    images, annotations = [], []
+    for number in range(count):
+        detail = [random.integers(0, 256, (480 // s, 640 // s, 3)) for s in (4, 16, 64)]
+        layers = [cv2.resize(layer.astype(np.float32), (640, 480)) for layer in detail]
+        file_name = f'{number}.jpg'
+        cv2.imwrite(str(root / 'images' / file_name), np.mean(layers, axis=0))
+        images.append({'id': number, 'file_name': file_name, 'width': 640, 'height': 480})
+        points = random.uniform((120, 80), (520, 400), (17, 2))
+        annotations.append(
+            {
+                'id': number,
+                'image_id': number,
+                'category_id': 1,
+                'bbox': [120, 80, 400, 320],
+                'area': 128000,
+                'iscrowd': 0,
+                'num_keypoints': 17,
+                'keypoints': [float(v) for x, y in points for v in (x, y, 2)],
+            }
+        )
+    skeleton = [[joint, joint + 1] for joint in range(16)]
+    categories = [{'id': 1, 'name': 'thing', 'skeleton': skeleton}]
+    content = {'images': images, 'annotations': annotations, 'categories': categories}
+    (root / 'unified.json').write_text(json.dumps(content))
+
+
+def measure_data(config: Config) -> dict[str, float]:
+    """Seconds of a training sample, and of decoding, warping and normalising its two images."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        write_photographs(root)
+        files = {'ann_file': str(root / 'unified.json'), 'img_prefix': str(root / 'images')}
+        dataset = build_dataset({**config.data.train, **files, 'valid_class_ids': None})
+        normalize = config.data.train.pipeline[-1]
+        paths = [str(root / 'images' / f'{number}.jpg') for number in (0, 1)]
+        transform = crop_transform(*center_and_scale((120, 80, 400, 320)), SIZE)
+
+        def load() -> None:
+            for index in range(8):
+                dataset[index]
+
+        def decode() -> None:
+            for _ in range(8):
+                for path in paths:
+                    image = cv2.cvtColor(cv2.imread(path), cv2.COLOR_BGR2RGB)
+                    image = F.to_tensor(crop_image(image, transform, SIZE))
+                    F.normalize(image, normalize['mean'], normalize['std'])
+
+        seconds = median_seconds({'sample': load, 'decode': decode}, repeats=15)
+    return {name: value / 8 for name, value in seconds.items()}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('--threads', type=int, default=2, help='CPU threads [2]')
+    parser.add_argument('--json', action='store_true', help='one JSON object as the last line')
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(0)
+    cv2.setNumThreads(1)
+    config = Config.fromfile(str(CONFIG))
+    config.model.pretrained = None
+    model = build_posenet(config.model).eval()
+    with torch.no_grad():
+        test = measure_testing(model)
+    train = measure_training(model.train())
+    data = measure_data(config)
+
+    def show(title: str, seconds: dict[str, float]) -> None:
+        print(title)
+        for name, value in seconds.items():
+            print(f'    {name:10}{1000 * value:9.1f} ms{1 / value:9.2f} / s')
+
+    show('a test query (backbone: an image)', test)
+    show(f'a training step of {BATCH} episodes', train)
+    show('a training sample, two images', data)
+    ratios = {
+        'test_ratio': test['plain'] / test['FMMP'],
+        'train_ratio': train['plain'] / train['FMMP'],
+        'query_over_backbone': test['FMMP'] / test['backbone'],
+        'data_over_decode': data['sample'] / data['decode'],
+    }
+    for name, ratio in ratios.items():
+        print(f'{name:22}{ratio:7.2f}')
+    if arguments.json:
+        print(json.dumps({name: round(ratio, 3) for name, ratio in ratios.items()}))
+
+
+if __name__ == '__main__':
+    main()
