@@ -12,6 +12,8 @@ from fmmp.datasets.mp100.check import all_run, check
 from fmmp.datasets.mp100.check import format_report as format_check
 from fmmp.datasets.mp100.files import require_writable, write_json
 from fmmp.datasets.mp100.links import read_links
+from fmmp.datasets.mp100.prepare import format_report as format_prepare
+from fmmp.datasets.mp100.prepare import prepare, read_sources, write_template
 from fmmp.datasets.mp100.unify import find_annotation_files, unify
 from fmmp.datasets.mp100.unify import format_report as format_unify
 
@@ -20,12 +22,27 @@ def run_unify(args: argparse.Namespace) -> tuple[str, dict, int]:
     """Merge annotation files; returns the text, the report and the exit code."""
     files = []
     for path in map(Path, args.annotations):
-        files += find_annotation_files(path, but=args.out) if path.is_dir() else [path]
+        files += find_annotation_files(path, but=args.unified_out) if path.is_dir() else [path]
     links = read_links(args.links) if args.links else None
     content, report = unify(files, links, args.infer_links)
     if not args.dry_run:
-        write_json(args.out, content)
+        write_json(args.unified_out, content)
     return format_unify(report), report, 0
+
+
+def run_prepare(args: argparse.Namespace) -> tuple[str, dict, int]:
+    """Build the image folders, or write a template of sources.yml."""
+    if args.write_template:
+        if not args.dry_run:
+            write_template(args.sources)
+        return f'{args.sources}: fill in where your copies lie', {}, 0
+    if not args.out:
+        raise ValueError('prepare needs --out, the folder to build in')
+    ann_file = args.annotations
+    if ann_file is None and (default := Path(args.out, 'annotations/unified.json')).exists():
+        ann_file = default
+    report = prepare(read_sources(args.sources), args.out, ann_file, args.copy, args.dry_run)
+    return format_prepare(report), report, 0
 
 
 def run_check(args: argparse.Namespace) -> tuple[str, dict, int]:
@@ -74,11 +91,18 @@ def parse_args() -> argparse.Namespace:
 
     sub = command('unify', run_unify, 'merge and repair annotation files')
     sub.add_argument('annotations', nargs='+', help='folder of annotation files, or files')
-    sub.add_argument('--out', required=True, help='the unified annotation file to write')
+    sub.add_argument('--out', dest='unified_out', required=True, help='the file to write')
     sub.add_argument('--links', metavar='FILE', help='links by category, for empty skeletons')
     sub.add_argument(
         '--infer-links', action='store_true', help='links from the mean shape, where still empty'
     )
+
+    sub = command('prepare', run_prepare, "build the 100 image folders from the sources' copies")
+    sub.add_argument('--sources', required=True, metavar='YML', help='where the copies lie')
+    sub.add_argument('--write-template', action='store_true', help='write YML to be filled in')
+    sub.add_argument('--out', metavar='FOLDER', help='folder to build in, such as data/mp100')
+    sub.add_argument('--annotations', help='unified file [OUT/annotations/unified.json, if there]')
+    sub.add_argument('--copy', action='store_true', help='copy the annotated images, do not link')
 
     sub = command('check', run_check, 'examine a unified file and its images; 1 if a split fails')
     sub.add_argument('unified', help='unified annotation file')
@@ -94,9 +118,13 @@ def main() -> None:
     """Run the step, print its report, and write it as JSON if asked to."""
     args = parse_args()
     try:
-        for option in ('json', 'out', 'write_usable'):
-            if getattr(args, option, None):
-                require_writable(getattr(args, option))
+        for path in (
+            args.json,
+            getattr(args, 'write_usable', None),
+            getattr(args, 'unified_out', None),
+        ):
+            if path:
+                require_writable(path)
         text, report, code = args.run(args)
         print(text)
         if args.json:

@@ -98,3 +98,21 @@ def test_check_exits_with_1_where_a_split_cannot_run(tool, small_dataset):
     assert tool('check', usable, *options)[0] == 0
     (small_dataset / 'images/category_1/1.jpg').unlink()
     assert tool('check', unified, *options, '--write-usable', usable)[0] == 1
+
+
+def test_prepare_builds_from_a_template_that_was_filled_in(tool, tmp_path):
+    sources, out = tmp_path / 'sources.yml', tmp_path / 'mp100'
+    assert tool('prepare', '--sources', sources, '--write-template')[0] == 0
+    (tmp_path / 'coco').mkdir()
+    sources.write_text(sources.read_text().replace('\nCOCO:', '\nCOCO: coco'))
+    code, text, _ = tool('prepare', '--sources', sources, '--out', out, '--dry-run')
+    assert code == 0 and '1 of 100 categories would be complete' in text
+    assert not out.exists()
+    assert tool('prepare', '--sources', sources, '--out', out)[0] == 0
+    assert (out / 'images/human_body').is_dir()
+    (out / 'annotations').mkdir()
+    (out / 'annotations/unified.json').write_text('{')
+    code, _, error = tool('prepare', '--sources', sources, '--out', out)
+    assert code == 1 and 'annotations/unified.json' in error
+    code, _, error = tool('prepare', '--sources', sources)
+    assert code == 1 and '--out' in error
