@@ -8,6 +8,7 @@ import numpy as np
 
 from ..annotations import read_coco, usable_box
 from ..splits import SUBSETS, split_categories
+from .categories import keypoint_values
 from .images import Progress, examine_images
 from .links import REPEATED, TO_ITSELF, clean_links
 from .sources import source_of, sources
@@ -88,7 +89,7 @@ def _check_category(
     category: dict, annotations: list[dict], images: dict, broken: dict
 ) -> tuple[dict, set[int]]:
     """Return a category's row of the report, and which annotations (their `id()`) are usable."""
-    lengths = Counter(len(_values(x)) for x in annotations if _values(x))
+    lengths = Counter(len(keypoint_values(x)) for x in annotations if keypoint_values(x))
     length = max(lengths, key=lambda n: (lengths[n], n)) if lengths else 0
     count = length // 3
     skeleton_problems, skeleton_notes = _check_skeleton(category.get('skeleton'), count)
@@ -125,11 +126,6 @@ def _check_category(
         'notes': [f'{n} {what}' for what, n in sorted(odd.items())] + skeleton_notes,
     }
     return row, usable
-
-
-def _values(annotation: dict) -> list:
-    values = annotation.get('keypoints')
-    return values if isinstance(values, list) else []
 
 
 def _malformed(annotation: dict, length: int) -> str | None:

@@ -7,11 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from ..annotations import read_coco, stays_inside
-from .links import Base, Links, base_by_convention, base_by_indices, clean_links
-from .mean_shape import infer_links
+from .categories import format_rows, repair_categories
+from .links import Links, base_by_convention
 
 SPLIT_FILE = re.compile(r'mp100_split([1-5])_(train|val|test)\.json')
 
@@ -68,6 +66,8 @@ def unify(
             contradict one another; the message lists everything found.
     """
     contents = [(Path(file).name, read_coco(file)) for file in files]
+    names = [name for name, _ in contents]
+    annotates = [{x['category_id'] for x in content['annotations']} for _, content in contents]
     problems, notes = [], []
     images = _merge_images(contents, problems, notes)
     categories = _merge_categories(contents, problems)
@@ -76,32 +76,17 @@ def unify(
     _number(images, notes)
 
     annotations = [annotation for image in images for annotation in image['annotations']]
-    of_category, files_of = defaultdict(list), defaultdict(list)
-    for annotation in annotations:
-        of_category[annotation['category_id']].append(annotation)
-    for name, content in contents:
-        for id_ in {annotation['category_id'] for annotation in content['annotations']}:
-            files_of[id_].append(name)
-    counts = {
-        id_: _num_keypoints(category, of_category[id_]) for id_, category in categories.items()
-    }
-    told = {
-        id_: base_by_indices(category['skeleton'], counts[id_])
-        for id_, category in categories.items()
-    }
-    rows = []
-    for id_, category in categories.items():
-        own = of_category[id_]
-        row = _category_row(category, own, counts[id_], files_of[id_])
-        base = told[id_] or base_by_convention(id_, told)
-        row |= _repair_skeleton(category, own, counts[id_], base, links or {}, infer)
-        rows.append(row)
+    rows = repair_categories(categories, annotations, base_by_convention, links, infer)
+    for row in rows:
+        row['files'] = [
+            name for name, annotated in zip(names, annotates, strict=True) if row['id'] in annotated
+        ]
 
     content = {
-        'info': {'description': f'unified from {", ".join(name for name, _ in contents)}'},
+        'info': {'description': f'unified from {", ".join(names)}'},
         'images': [image['entry'] for image in images],
         'annotations': annotations,
-        'categories': list(categories.values()),
+        'categories': categories,
     }
     report = {
         'files': [str(file) for file in files],
@@ -189,14 +174,14 @@ def _content_of(annotation: dict) -> str:
     return json.dumps(content, sort_keys=True)
 
 
-def _merge_categories(contents: list, problems: list[str]) -> dict[int, dict]:
+def _merge_categories(contents: list, problems: list[str]) -> list[dict]:
     """Return one entry a category, sorted by id, from the files that annotate it if any do."""
     found = defaultdict(list)
     for name, content in contents:
         annotated = {annotation['category_id'] for annotation in content['annotations']}
         for entry in content['categories']:
             found[entry['id']].append((entry['id'] not in annotated, name, entry))
-    merged, ids = {}, {}
+    merged, ids = [], {}
     for id_, entries in sorted(found.items()):
         entries.sort(key=lambda item: item[0])
         _, file, entry = entries[0]
@@ -223,7 +208,7 @@ def _merge_categories(contents: list, problems: list[str]) -> dict[int, dict]:
                 )
         if (first := ids.setdefault(entry['name'], id_)) != id_:
             problems.append(f'category {entry["name"]!r} has the ids {first} and {id_}')
-        merged[id_] = entry
+        merged.append(entry)
     return merged
 
 
@@ -249,103 +234,12 @@ def _number(images: list[dict], notes: list[str]) -> None:
             annotation['image_id'] = image['entry']['id']
 
 
-def _values(annotation: dict) -> list:
-    values = annotation.get('keypoints')
-    return values if isinstance(values, list) else []
-
-
-def _num_keypoints(category: dict, annotations: list[dict]) -> int:
-    """Return K_c, that of most annotations, or of the names where nothing is annotated."""
-    lengths = Counter(len(_values(x)) // 3 for x in annotations if _values(x))
-    if lengths:
-        return max(lengths, key=lambda length: (lengths[length], length))
-    return len(category.get('keypoints') or [])
-
-
-def _category_row(category: dict, annotations: list[dict], count: int, files: list[str]) -> dict:
-    """Say where a category comes from and what is odd about it."""
-    notes = []
-    if not annotations:
-        notes.append('no annotation in any file')
-    names = len(category.get('keypoints') or [])
-    if names not in (0, count):
-        notes.append(f'{names} names for {count} keypoints: the annotations decide')
-    other = sum(len(_values(x)) not in (0, 3 * count) for x in annotations)
-    if other:
-        notes.append(f'{other} annotations have another number of keypoints')
-    return {
-        'id': category['id'],
-        'name': category['name'],
-        'files': files,
-        'instances': len(annotations),
-        'keypoints': count,
-        'notes': notes,
-    }
-
-
-def _repair_skeleton(
-    category: dict,
-    annotations: list[dict],
-    count: int,
-    base: Base,
-    given: Mapping[str, Links],
-    infer: bool,
-) -> dict:
-    """Put 0-based links that hold into the category; return what the report says of them."""
-    written = category['skeleton']
-    if not count:  # nothing to check the links against
-        return {'links': len(written), 'base': None, 'links_from': 'file', 'dropped': []}
-    links, dropped = clean_links(written, count, base.first)
-    source = 'file'
-    if not links:
-        replacement = given.get(category['name'], given.get(str(category['id'])))
-        if replacement is not None:
-            source = '--links'
-            links, more = clean_links(replacement, count, first=0)
-            dropped += more
-        elif infer:
-            source = '--infer-links'
-            links = infer_links(*_keypoint_arrays(annotations, count))
-    category['skeleton'] = links
-    return {
-        'links': len(links),
-        'base': {'first': base.first, 'told_by': base.told_by} if written else None,
-        'links_from': source if links else None,
-        'dropped': dropped,
-    }
-
-
-def _keypoint_arrays(annotations: list[dict], count: int) -> tuple[np.ndarray, np.ndarray]:
-    values = [_values(x) for x in annotations if len(_values(x)) == 3 * count]
-    values = np.array(values, float).reshape(-1, count, 3)
-    return values[..., :2], (values[..., 2] > 0) & np.isfinite(values).all(-1)
-
-
 def format_report(report: dict) -> str:
     """Say in lines what `unify` decided, repaired and left open."""
-    lines = []
-    for row in report['categories']:
-        lines.append(
-            f'{row["name"]} ({row["id"]}): {row["instances"]} instances, {row["keypoints"]} '
-            f'keypoints, {row["links"]} links{_where_from(row)}'
-        )
-        for drop in row['dropped']:
-            lines.append(f'    dropped the link {drop["link"]}: it {drop["why"]}')
-        if not row['links']:
-            lines.append('    without a link: give --links FILE or --infer-links')
-        lines += [f'    {note}' for note in row['notes']]
+    lines = format_rows(report['categories'])
     lines += report['notes']
     lines.append(
         f'{len(report["categories"])} categories, {report["images"]} images, '
         f'{report["annotations"]} annotations from {len(report["files"])} files'
     )
     return '\n'.join(lines)
-
-
-def _where_from(row: dict) -> str:
-    if row['links_from'] != 'file':
-        return f' ({row["links_from"]})' if row['links'] else ''
-    if row['base'] is None:
-        return ''
-    base = row['base']
-    return f' ({base["first"]}-based, told by {base["told_by"]})'
