@@ -325,7 +325,7 @@ def _build(target: Path, plan: Plan, copy: bool) -> dict[str, int]:
     """Bring a category's folder to what is planned; count what was set, kept and in the way."""
     done = {'set': 0, 'kept': 0, 'in_the_way': 0}
     if plan.folder is not None:
-        done[_link(target, plan.folder)] += 1
+        done[link(target, plan.folder)] += 1
         return done
     if not plan.files:
         return done
@@ -335,11 +335,16 @@ def _build(target: Path, plan: Plan, copy: bool) -> dict[str, int]:
         done['in_the_way'] += 1
         return done
     for inner, path in plan.files.items():
-        done[(_copy if copy else _link)(target / inner, path)] += 1
+        done[(_copy if copy else link)(target / inner, path)] += 1
     return done
 
 
-def _link(target: Path, source: Path) -> str:
+def link(target: Path, source: Path) -> str:
+    """Let a symbolic link lead to a source, whatever it led to; nothing else is replaced.
+
+    Returns:
+        ``set``, ``kept`` or ``in_the_way``.
+    """
     source = source.resolve()
     if target.is_symlink() and os.readlink(target) == str(source):
         return 'kept'

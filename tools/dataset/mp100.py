@@ -10,10 +10,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a clone works un
 
 from fmmp.datasets.mp100.check import all_run, check
 from fmmp.datasets.mp100.check import format_report as format_check
+from fmmp.datasets.mp100.convert import convert
+from fmmp.datasets.mp100.convert import format_report as format_convert
 from fmmp.datasets.mp100.files import require_writable, write_json
 from fmmp.datasets.mp100.links import read_links
 from fmmp.datasets.mp100.prepare import format_report as format_prepare
-from fmmp.datasets.mp100.prepare import prepare, read_sources, write_template
+from fmmp.datasets.mp100.prepare import link, prepare, read_sources, write_template
 from fmmp.datasets.mp100.unify import find_annotation_files, unify
 from fmmp.datasets.mp100.unify import format_report as format_unify
 
@@ -57,6 +59,22 @@ def run_check(args: argparse.Namespace) -> tuple[str, dict, int]:
     return text, report, 0 if all_run(report, on_usable=bool(args.write_usable)) else 1
 
 
+def run_convert(args: argparse.Namespace) -> tuple[str, dict, int]:
+    """Make new categories of annotations of one's own, and link their images."""
+    links = read_links(args.links) if args.links else None
+    content, folders, report = convert(
+        args.inputs, args.add_to, args.images_from, links, args.infer_links
+    )
+    targets = {name: Path(args.images, name) for name in folders}
+    if not args.dry_run:
+        for name, folder in folders.items():
+            if link(targets[name], folder) == 'in_the_way':
+                raise FileExistsError(f'{targets[name]} is there and no link: move it away first')
+        write_json(args.unified_out, content)
+    lines = [f'{targets[name]} -> {folder}' for name, folder in folders.items()]
+    return '\n'.join([format_convert(report), *lines]), report, 0
+
+
 class Progress:
     """A line that says how much is done and how long the rest takes, redrawn now and then."""
 
@@ -89,13 +107,16 @@ def parse_args() -> argparse.Namespace:
             sub.add_argument('--dry-run', action='store_true', help='report only, write nothing')
         return sub
 
+    def add_links(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument('--links', metavar='FILE', help='links by category, for empty skeletons')
+        sub.add_argument(
+            '--infer-links', action='store_true', help='links from the mean shape, if still empty'
+        )
+
     sub = command('unify', run_unify, 'merge and repair annotation files')
     sub.add_argument('annotations', nargs='+', help='folder of annotation files, or files')
     sub.add_argument('--out', dest='unified_out', required=True, help='the file to write')
-    sub.add_argument('--links', metavar='FILE', help='links by category, for empty skeletons')
-    sub.add_argument(
-        '--infer-links', action='store_true', help='links from the mean shape, where still empty'
-    )
+    add_links(sub)
 
     sub = command('prepare', run_prepare, "build the 100 image folders from the sources' copies")
     sub.add_argument('--sources', required=True, metavar='YML', help='where the copies lie')
@@ -111,6 +132,14 @@ def parse_args() -> argparse.Namespace:
     sub.add_argument('--queries', type=int, default=15, help='queries of a test episode [15]')
     sub.add_argument('--write-usable', metavar='FILE', help='write a file of what is usable')
     sub.add_argument('--workers', type=int, help='threads that read images [processors]')
+
+    sub = command('convert', run_convert, 'make new categories of COCO keypoints or labelme')
+    sub.add_argument('inputs', nargs='+', help='COCO files, or folders of labelme files')
+    sub.add_argument('--out', dest='unified_out', required=True, help='the file to write')
+    sub.add_argument('--images', required=True, help='image folder, to link the images into')
+    sub.add_argument('--images-from', metavar='FOLDER', help='where they lie [beside the inputs]')
+    sub.add_argument('--add-to', metavar='UNIFIED', help='unified file that they join')
+    add_links(sub)
     return parser.parse_args()
 
 
@@ -118,13 +147,9 @@ def main() -> None:
     """Run the step, print its report, and write it as JSON if asked to."""
     args = parse_args()
     try:
-        for path in (
-            args.json,
-            getattr(args, 'write_usable', None),
-            getattr(args, 'unified_out', None),
-        ):
-            if path:
-                require_writable(path)
+        outputs = ('json', 'unified_out', 'write_usable')
+        for path in filter(None, (getattr(args, name, None) for name in outputs)):
+            require_writable(path)
         text, report, code = args.run(args)
         print(text)
         if args.json:

@@ -116,3 +116,19 @@ def test_prepare_builds_from_a_template_that_was_filled_in(tool, tmp_path):
     assert code == 1 and 'annotations/unified.json' in error
     code, _, error = tool('prepare', '--sources', sources)
     assert code == 1 and '--out' in error
+
+
+def test_a_converted_data_set_passes_the_check_and_is_the_same_again(tool, small_dataset, tmp_path):
+    out, images = tmp_path / 'mine/unified.json', tmp_path / 'mine/images'
+    source = ('--images-from', small_dataset / 'images')
+    args = (small_dataset / 'unified.json', '--out', out, '--images', images, *source)
+    code, text, _ = tool('convert', *args, '--dry-run')
+    assert code == 0 and 'category_1 (101): 4 instances' in text
+    assert not (tmp_path / 'mine').exists()
+    for _ in range(2):
+        assert tool('convert', *args)[0] == 0
+        assert tool('check', out, '--images', images, '--queries', 3)[0] == 0
+    (images / 'category_4').unlink()
+    (images / 'category_4').mkdir()
+    code, _, error = tool('convert', *args)
+    assert code == 1 and 'category_4 is there and no link' in error
