@@ -12,12 +12,17 @@ from fmmp.datasets.mp100.check import all_run, check
 from fmmp.datasets.mp100.check import format_report as format_check
 from fmmp.datasets.mp100.convert import convert
 from fmmp.datasets.mp100.convert import format_report as format_convert
-from fmmp.datasets.mp100.files import require_writable, write_json
+from fmmp.datasets.mp100.files import require_writable, write_atomically, write_json
 from fmmp.datasets.mp100.links import read_links
 from fmmp.datasets.mp100.prepare import format_report as format_prepare
 from fmmp.datasets.mp100.prepare import link, prepare, read_sources, write_template
+from fmmp.datasets.mp100.show import draw_sheet, find_instances, sheet_name
+from fmmp.datasets.mp100.stats import draw_figure, stats, to_csv
+from fmmp.datasets.mp100.stats import format_report as format_stats
 from fmmp.datasets.mp100.unify import find_annotation_files, unify
 from fmmp.datasets.mp100.unify import format_report as format_unify
+
+from fmmp.visualization import save_image
 
 
 def run_unify(args: argparse.Namespace) -> tuple[str, dict, int]:
@@ -57,6 +62,29 @@ def run_check(args: argparse.Namespace) -> tuple[str, dict, int]:
         write_json(args.write_usable, usable)
         text += f'\n{args.write_usable}: {len(usable["annotations"])} usable annotations'
     return text, report, 0 if all_run(report, on_usable=bool(args.write_usable)) else 1
+
+
+def run_stats(args: argparse.Namespace) -> tuple[str, dict, int]:
+    """Count what a unified file holds."""
+    report = stats(args.unified)
+    if not args.dry_run:
+        if args.csv:
+            write_atomically(args.csv, to_csv(report).encode())
+        if args.figure:
+            write_atomically(args.figure, draw_figure(report))
+    return format_stats(report), report, 0
+
+
+def run_show(args: argparse.Namespace) -> tuple[str, dict, int]:
+    """Draw a sheet for each category or image."""
+    categories, found = find_instances(args.unified, args.targets, args.count)
+    sheets = {target: str(Path(args.out, sheet_name(target))) for target in found}
+    for target, instances in found.items():
+        sheet = draw_sheet(instances, categories, args.images)
+        if not args.dry_run:
+            save_image(sheets[target], sheet)
+    lines = [f'{file}: {len(found[target])} instances' for target, file in sheets.items()]
+    return '\n'.join(lines), {'sheets': sheets}, 0
 
 
 def run_convert(args: argparse.Namespace) -> tuple[str, dict, int]:
@@ -99,12 +127,11 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
 
-    def command(name: str, run: object, text: str, writes: bool = True) -> argparse.ArgumentParser:
+    def command(name: str, run: object, text: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)
         sub.set_defaults(run=run)
         sub.add_argument('--json', metavar='FILE', help='write the report as JSON, too')
-        if writes:
-            sub.add_argument('--dry-run', action='store_true', help='report only, write nothing')
+        sub.add_argument('--dry-run', action='store_true', help='report only, write nothing')
         return sub
 
     def add_links(sub: argparse.ArgumentParser) -> None:
@@ -133,6 +160,18 @@ def parse_args() -> argparse.Namespace:
     sub.add_argument('--write-usable', metavar='FILE', help='write a file of what is usable')
     sub.add_argument('--workers', type=int, help='threads that read images [processors]')
 
+    sub = command('stats', run_stats, 'count categories, instances, keypoints and links')
+    sub.add_argument('unified', help='unified annotation file')
+    sub.add_argument('--csv', metavar='FILE', help='write the table as CSV')
+    sub.add_argument('--figure', metavar='FILE', help='draw a figure, a PNG')
+
+    sub = command('show', run_show, 'draw instances with keypoints, links, crop and padding')
+    sub.add_argument('unified', help='unified annotation file')
+    sub.add_argument('targets', nargs='+', help='categories (name or id) or images (file_name)')
+    sub.add_argument('--images', required=True, help='the image folder')
+    sub.add_argument('--out', default='sheets', help='folder of the sheets, PNG [sheets]')
+    sub.add_argument('--count', type=int, default=4, help='instances of a category [4]')
+
     sub = command('convert', run_convert, 'make new categories of COCO keypoints or labelme')
     sub.add_argument('inputs', nargs='+', help='COCO files, or folders of labelme files')
     sub.add_argument('--out', dest='unified_out', required=True, help='the file to write')
@@ -147,7 +186,7 @@ def main() -> None:
     """Run the step, print its report, and write it as JSON if asked to."""
     args = parse_args()
     try:
-        outputs = ('json', 'unified_out', 'write_usable')
+        outputs = ('json', 'unified_out', 'write_usable', 'csv', 'figure')
         for path in filter(None, (getattr(args, name, None) for name in outputs)):
             require_writable(path)
         text, report, code = args.run(args)

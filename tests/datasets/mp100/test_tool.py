@@ -132,3 +132,22 @@ def test_a_converted_data_set_passes_the_check_and_is_the_same_again(tool, small
     (images / 'category_4').mkdir()
     code, _, error = tool('convert', *args)
     assert code == 1 and 'category_4 is there and no link' in error
+
+
+def test_stats_and_show_write_what_they_are_asked_for(tool, small_dataset, tmp_path):
+    unified = small_dataset / 'unified.json'
+    files = {name: tmp_path / f'out/stats.{name}' for name in ('csv', 'png', 'json')}
+    options = ('--csv', files['csv'], '--figure', files['png'])
+    code, text, _ = tool('stats', unified, *options, '--dry-run')
+    assert code == 0 and '4 categories' in text and not (tmp_path / 'out').exists()
+    assert tool('stats', unified, *options, '--json', files['json'])[0] == 0
+    assert all(path.stat().st_size for path in files.values())
+
+    targets = ('category_1', 'category_2/3.jpg')
+    options = ('--images', small_dataset / 'images', '--out', tmp_path / 'sheets')
+    assert tool('show', unified, *targets, *options, '--dry-run')[0] == 0
+    assert not (tmp_path / 'sheets').exists()
+    code, text, _ = tool('show', unified, *targets, *options, '--count', 2)
+    names = sorted(path.name for path in (tmp_path / 'sheets').iterdir())
+    assert code == 0 and names == ['category_1.png', 'category_2_3.jpg.png']
+    assert 'category_1.png: 2 instances' in text
