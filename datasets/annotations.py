@@ -168,6 +168,12 @@ def read_coco(ann_file: str | Path) -> dict:
                     f'{ann_file}: not COCO-style: {section}[{position}] has no {missing[0]!r}: '
                     f'every entry needs {", ".join(keys)}'
                 )
+            wrong = [key for key in keys if not isinstance(entry[key], (int, float, str))]
+            if wrong:
+                raise ValueError(
+                    f'{ann_file}: not COCO-style: {section}[{position}] has the {wrong[0]} '
+                    f'{entry[wrong[0]]!r}: give a number or text'
+                )
     return content
 
 

@@ -139,6 +139,10 @@ def test_a_missing_file_is_named(tmp_path):
         ('[]', r"unified\.json.*not COCO-style.*'images'"),
         ('{"images": [], "annotations": []}', "no list 'categories'"),
         ('{"images": [{"id": 1}], "annotations": [], "categories": []}', r'images\[0\].*file_name'),
+        (
+            '{"images": [], "annotations": [], "categories": [{"id": [1], "name": "a"}]}',
+            r'categories\[0\] has the id \[1\]',
+        ),
         ('{"images": [], "annotations": [], "categories": []}', 'no category has an annotation'),
     ],
 )
