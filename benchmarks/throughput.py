@@ -21,6 +21,7 @@ lower is better, 1 is the limit).
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import statistics
 import sys
@@ -130,6 +131,24 @@ def measure_training(model: nn.Module) -> dict[str, float]:
     return median_seconds({'plain': plain, 'FMMP': step, 'backbone': backbone}, repeats=4)
 
 
+def measure_options(model: nn.Module) -> dict[str, float]:
+    """Seconds a query, contiguous in float32 and with what a config can ask for."""
+    episode = random_episodes(1, 1 + QUERIES)
+    channels_last = copy.deepcopy(model).to(memory_format=torch.channels_last)
+
+    def predict(model: nn.Module, bfloat16: bool = False) -> None:
+        with torch.autocast('cpu', torch.bfloat16, enabled=bfloat16):
+            model.predict_episodes(**episode, num_queries=QUERIES)
+
+    runs = {
+        'float32': lambda: predict(model),
+        'ch. last': lambda: predict(channels_last),
+        'bfloat16': lambda: predict(model, bfloat16=True),
+        'both': lambda: predict(channels_last, bfloat16=True),
+    }
+    return {name: value / QUERIES for name, value in median_seconds(runs, repeats=4).items()}
+
+
 def write_photographs(root: Path, count: int = 8) -> None:
     """A category of 640 x 480 JPEGs of about a photograph's detail, with 17 keypoints."""
     random = np.random.default_rng(0)
@@ -208,9 +227,13 @@ def main() -> None:
         for name, value in seconds.items():
             print(f'    {name:10}{1000 * value:9.1f} ms{1 / value:9.2f} / s')
 
+    with torch.no_grad():
+        options = measure_options(model.eval())
+
     show('a test query (backbone: an image)', test)
     show(f'a training step of {BATCH} episodes', train)
     show('a training sample, two images', data)
+    show('a test query, by option', options)
     ratios = {
         'test_ratio': test['plain'] / test['FMMP'],
         'train_ratio': train['plain'] / train['FMMP'],

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from mmcv import Config
 from mmpose.models import build_posenet
 from torch import nn
 
 from fmmp.checkpoints import load_weights
+from fmmp.errors import InputError
 
 
 def init_model(
@@ -32,5 +34,27 @@ def init_model(
     model = build_posenet(settings)
     if checkpoint is not None:
         load_weights(model, checkpoint)
-    model.to(device).eval()
+    place(model, config, device).eval()
     return model
+
+
+def place(model: nn.Module, config: Config, device: str | torch.device) -> nn.Module:
+    """Move a model to a device, with the config's memory format and precision.
+
+    Args:
+        model: an FMMP model.
+        config: ``channels_last=True`` stores images' channels together, which suits convolutions on
+            many devices; ``precision`` is ``float32``, the default, or ``bfloat16``.
+        device: where to run.
+
+    Raises:
+        InputError: there is no such precision.
+    """
+    precisions = {'float32': torch.float32, 'bfloat16': torch.bfloat16}
+    precision = config.get('precision', 'float32')
+    if precision not in precisions:
+        raise InputError(f'precision={precision!r}: choose from {", ".join(precisions)}')
+    model.precision = precisions[precision]
+    if config.get('channels_last', False):
+        model.to(memory_format=torch.channels_last)
+    return model.to(device)

@@ -24,6 +24,7 @@ from fmmp.files import atomic_path
 
 from .distributed import Distributed
 from .loaders import build_loader, loader_settings
+from .model import place
 from .runner import Runner, SeedEpochHook, ValidationHook
 from .test import predict
 
@@ -82,7 +83,7 @@ def train(
     if config.get('load_from') and not config.get('resume_from'):
         load_weights(model, config.load_from)
         logger.info('weights from %s', config.load_from)
-    model.to(device)
+    place(model, config, device)
     if dist.is_available() and dist.is_initialized():
         ids = [torch.device(device).index] if torch.device(device).type == 'cuda' else None
         model = Distributed(

@@ -27,6 +27,9 @@ class FMMP(BasePose):
         train_cfg: settings for training; none so far.
         test_cfg: ``query_batch_size``: queries of an episode that pass the head together [all].
         pretrained: the backbone's initial weights, such as ``torchvision://resnet50``, or a file.
+
+    Attributes:
+        precision: what :meth:`forward` computes in; torch.bfloat16 where autocast allows.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class FMMP(BasePose):
         self.neck = builder.build_neck(neck)
         self.keypoint_head = builder.build_head(keypoint_head)
         self.test_cfg = test_cfg or {}
+        self.precision = torch.float32
         self.init_weights(pretrained)
 
     def init_weights(self, pretrained: str | None = None) -> None:
@@ -157,7 +161,9 @@ class FMMP(BasePose):
         """
         device = next(self.parameters()).device
         episodes = {name: value.to(device) for name, value in episodes.items()}
-        return self.forward_train(**episodes) if return_loss else self.forward_test(**episodes)
+        mixed = self.precision != torch.float32
+        with torch.autocast(device.type, self.precision if mixed else None, enabled=mixed):
+            return self.forward_train(**episodes) if return_loss else self.forward_test(**episodes)
 
     def forward_train(
         self,

@@ -1,8 +1,9 @@
+import numpy as np
 import pytest
 import torch
 from mmpose.models import build_head, build_posenet
 
-import fmmp.apis  # noqa: F401 (registers the classes)
+from fmmp.apis.model import place
 
 K = 10
 
@@ -154,6 +155,32 @@ def test_heads_with_one_reference_are_ordinary_deformable_attention():
 def test_an_unknown_choice_is_refused_with_the_known_ones(option):
     with pytest.raises(ValueError, match='choose one of'):
         build_head(settings(**option)['keypoint_head'])
+
+
+@pytest.mark.skipif(torch.__version__ < '2.4', reason='torch before 2.4')
+def test_the_head_compiles_as_one_graph():
+    model, batch = build(), episodes()
+    tokens, levels = model.extract_tokens(batch['imgs'])
+    supports = [batch[name][:, :1] for name in ('points', 'visible', 'reference_index')]
+    arguments = tokens[:, :1], tokens[:, 1], levels, *supports
+    compiled = torch.compile(model.keypoint_head, backend='aot_eager', fullgraph=True)
+    torch.testing.assert_close(compiled(*arguments), model.keypoint_head(*arguments))
+
+
+def test_bfloat16_and_channels_last_predict_nearly_the_same():
+    model, batch = build(), episodes()
+    batch.update(center=torch.zeros(2, 1, 2), scale=torch.ones(2, 1, 2), index=torch.arange(2))
+    with torch.no_grad():
+        expected = model(return_loss=False, **batch)['predictions']
+        place(model, dict(precision='bfloat16', channels_last=True), 'cpu')
+        predictions = model(return_loss=False, **batch)['predictions']
+    np.testing.assert_allclose(predictions, expected, atol=1.0)  # of 200 pixels
+    assert not np.array_equal(expected, predictions)
+
+
+def test_an_unknown_precision_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match='float32, bfloat16'):
+        place(build(), dict(precision='half'), 'cpu')
 
 
 def test_swin_gives_the_neck_the_same_levels_as_resnet():
