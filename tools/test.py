@@ -9,7 +9,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a clone works un
 
 from mmcv.runner import get_dist_info
 
-from fmmp.apis import add_arguments, format_report, init_distributed, read_config, run, test
+from fmmp.apis import (
+    add_arguments,
+    format_report,
+    init_distributed,
+    read_config,
+    run,
+    save_pictures,
+    test,
+)
 from fmmp.apis.test import COLUMNS
 from fmmp.files import require_writable, write_json
 
@@ -21,6 +29,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint', help="ours or one of the authors' release")
     parser.add_argument('--out', help='JSON file for metrics, pairs and predictions')
     parser.add_argument('--work-dir', help='folder for results.json, unless --out is given')
+    parser.add_argument('--show-dir', help='folder for pictures, three a category, and their sheet')
     parser.add_argument('--eval', nargs='+', help='metrics to show, such as PCK mPCK [all]')
     parser.add_argument('--fuse-conv-bn', action='store_true', help='fold batch norm, to be faster')
     args = parser.parse_args()
@@ -37,16 +46,20 @@ def main() -> None:
     """Test, print the table, and write the results."""
     args = parse_args()
     out = args.out or (args.work_dir and Path(args.work_dir) / 'results.json')
-    if out:
-        require_writable(out)
+    for path in filter(None, (out, args.show_dir and Path(args.show_dir) / 'contact_sheet.jpg')):
+        require_writable(path)
     device = init_distributed(args.launcher, args.gpu_id)
-    report = test(read_config(args), args.checkpoint, device, fuse_batch_norm=args.fuse_conv_bn)
+    config = read_config(args)
+    report = test(config, args.checkpoint, device, fuse_batch_norm=args.fuse_conv_bn)
     if get_dist_info()[0] != 0:
         return
     print('\n' + format_report(report, args.eval or COLUMNS))
     if out:
         write_json(report, out)
         print(f'\nmetrics, pairs and predictions are in {out}')
+    if args.show_dir:
+        sheet = save_pictures(config, report, args.show_dir)
+        print(f'pictures are in {args.show_dir}, all of them on {sheet}')
 
 
 if __name__ == '__main__':

@@ -12,17 +12,24 @@ import fmmp.models.necks.feature_pyramid  # noqa: F401
 
 from .arguments import add_arguments, read_config, run
 from .distributed import init_distributed
+from .inference import Support, estimate, read_image, read_support
 from .model import init_model
+from .pictures import save_pictures
 from .test import format_report, test
 from .train import train
 
 __all__ = [
+    'Support',
     'add_arguments',
+    'estimate',
     'format_report',
     'init_distributed',
     'init_model',
     'read_config',
+    'read_image',
+    'read_support',
     'run',
+    'save_pictures',
     'test',
     'train',
 ]

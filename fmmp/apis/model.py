@@ -34,6 +34,7 @@ def init_model(
     model = build_posenet(settings)
     if checkpoint is not None:
         load_weights(model, checkpoint)
+    model.cfg = config  # as MMPose's functions for inference expect it
     place(model, config, device).eval()
     return model
 

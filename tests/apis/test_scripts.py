@@ -6,6 +6,7 @@ import sys
 
 import torch
 
+from fmmp.apis import init_model
 from fmmp.checkpoints import load_checkpoint_file, save_atomically
 from tests.tiny import ROOT, tiny_config
 from tests.weights import released_state
@@ -51,3 +52,23 @@ def test_convert_checkpoint_there_and_back(tmp_path):
     again = load_checkpoint_file(back)['state_dict']
     assert again.keys() == state.keys()
     assert all(torch.equal(again[name], state[name]) for name in state)
+
+
+def test_the_demo_draws_the_queries_and_writes_their_keypoints(small_dataset, tmp_path):
+    config, checkpoint = tmp_path / 'tiny.py', tmp_path / 'checkpoint.pth'
+    tiny = tiny_config(small_dataset)
+    tiny.dump(str(config))
+    save_atomically(init_model(tiny).state_dict(), checkpoint)
+    keypoints = tmp_path / 'keypoints.json'
+    keypoints.write_text('{"keypoints": [[20, 20], [30, 40]], "skeleton": [[0, 1]]}')
+    support, *queries = sorted((small_dataset / 'images' / 'category_1').iterdir())[:3]
+    command = ['tools/demo.py', config, checkpoint, '--support', support, '--queries', *queries]
+    out_dir = tmp_path / 'out'
+    done = run(*command, '--keypoints', keypoints, '--out-dir', out_dir)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in out_dir.glob('*.png')) == ['query_1.png', 'query_2.png']
+    found = json.loads((out_dir / 'keypoints.json').read_text())
+    assert [len(found[str(image)]) for image in queries] == [2, 2]
+    failed = run(*command, '--keypoints', tmp_path / 'none.json', '--out-dir', tmp_path / 'none')
+    assert failed.returncode == 1 and failed.stderr.endswith('no such keypoint file\n')
+    assert not (tmp_path / 'none').exists()

@@ -1,0 +1,65 @@
+"""Pictures of an evaluation's predictions."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+from mmcv import Config
+from mmpose.datasets import build_dataset
+
+from fmmp.visualization import contact_sheet, draw_episode, save_image
+
+from .inference import read_image
+
+COUNT = 3  # pictures a category
+PANEL_SIZE, SHEET_PANEL_SIZE = 384, 192  # pixels
+
+
+def save_pictures(config: Config, report: dict, folder: str | Path) -> Path:
+    """Draw three predictions of every test category: pictures, and a contact sheet of them all.
+
+    Which ones depends on their number alone, never on their score: the first queries of three
+    episodes evenly apart.
+
+    Args:
+        config: the config that was tested.
+        report: what :func:`fmmp.apis.test` returned for it.
+        folder: for ``CATEGORY_PAIR.jpg``, with the pair's number, and ``contact_sheet.jpg``.
+
+    Returns:
+        The contact sheet's path.
+    """
+    dataset = build_dataset(config.data.test, dict(test_mode=True))
+    count = min(COUNT, dataset.num_episodes)
+    episodes = [number * dataset.num_episodes // count for number in range(count)]
+    folder, thumbnails = Path(folder), []
+    for position, category in enumerate(dataset.categories.values()):
+        for episode in episodes:
+            pair = (position * dataset.num_episodes + episode) * dataset.num_queries
+            *supports, query = (dataset.instances[number] for number in report['pairs'][pair])
+            images = [read_image(Path(dataset.img_prefix, s.image)) for s in (*supports, query)]
+            picture, thumbnail = (
+                draw_episode(
+                    images[:-1],
+                    [support.keypoints for support in supports],
+                    images[-1],
+                    np.array(report['predictions'][pair]),
+                    query.keypoints,
+                    support_visible=[support.visible for support in supports],
+                    visible=query.visible,
+                    support_boxes=[support.box for support in supports],
+                    query_box=query.box,
+                    skeleton=category.skeleton,
+                    title=category.name,
+                    panel_size=size,
+                )
+                for size in (PANEL_SIZE, SHEET_PANEL_SIZE)
+            )
+            name = re.sub(r'[^\w-]+', '_', category.name)
+            save_image(folder / f'{name}_{pair}.jpg', picture)
+            thumbnails.append(thumbnail)
+    sheet = folder / 'contact_sheet.jpg'
+    save_image(sheet, contact_sheet(thumbnails, columns=count))
+    return sheet

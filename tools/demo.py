@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Find a support image's keypoints in other images of the same category.
+
+Example:
+    python tools/demo.py CONFIG CHECKPOINT --support cat.jpg --keypoints cat.json \\
+        --queries lion.jpg tiger.jpg --out-dir pictures
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a clone works uninstalled
+
+import torch
+
+from fmmp.apis import (
+    add_arguments,
+    estimate,
+    init_model,
+    read_config,
+    read_image,
+    read_support,
+    run,
+)
+from fmmp.files import write_json
+from fmmp.visualization import draw_episode, save_image
+
+
+def box(text: str) -> tuple[float, ...]:
+    """Read ``x,y,w,h``."""
+    x, y, w, h = map(float, text.split(','))
+    return x, y, w, h
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_arguments(parser)
+    parser.add_argument('checkpoint', help="ours or one of the authors' release")
+    parser.add_argument('--support', required=True, help='annotated image')
+    parser.add_argument(
+        '--keypoints',
+        required=True,
+        help="its JSON file: 'keypoints' [[x, y], …] or COCO's [x, y, v, …], 'skeleton' "
+        "[[i, j], …] counted from 0 and, if wanted, 'bbox' [x, y, w, h]",
+    )
+    parser.add_argument('--queries', required=True, nargs='+', help='images to find them in')
+    parser.add_argument(
+        '--boxes', type=box, nargs='+', metavar='X,Y,W,H', help='a box a query [the whole image]'
+    )
+    parser.add_argument('--out-dir', default='.', help='for a picture a query and keypoints.json')
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Estimate, draw, and write the keypoints."""
+    args = parse_args()
+    device = torch.device('cuda', args.gpu_id) if torch.cuda.is_available() else 'cpu'
+    support = read_support(args.support, args.keypoints)
+    images = [read_image(path) for path in args.queries]
+    model = init_model(read_config(args), args.checkpoint, device)
+    found = estimate(model, [support], images, args.boxes)
+    out_dir = Path(args.out_dir)
+    for number, (image, keypoints) in enumerate(zip(images, found, strict=True)):
+        picture = draw_episode(
+            [support.image],
+            [support.keypoints],
+            image,
+            keypoints,
+            support_visible=[support.visible],
+            support_boxes=[support.box],
+            query_box=args.boxes[number] if args.boxes else None,
+            skeleton=support.skeleton,
+        )
+        save_image(out_dir / f'query_{number + 1}.png', picture)
+    write_json(
+        {path: keypoints.tolist() for path, keypoints in zip(args.queries, found, strict=True)},
+        out_dir / 'keypoints.json',
+    )
+    print(f'{len(found)} pictures and keypoints.json are in {out_dir}')
+
+
+if __name__ == '__main__':
+    run(main)
