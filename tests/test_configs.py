@@ -4,6 +4,7 @@ import logging
 
 import pytest
 from fmmp.datasets import select_categories
+from fmmp.datasets.synthetic import synthpose_split
 from mmcv import Config
 from mmcv.runner import EpochBasedRunner, build_optimizer
 from mmpose.models import build_head
@@ -78,3 +79,10 @@ def test_the_learning_rate_warms_up_and_drops_as_the_release_has_it():
     assert rate(159, 50000) == pytest.approx(1e-4)
     assert rate(160, 50001) == pytest.approx(1e-5)
     assert rate(180, 60000) == pytest.approx(1e-6)
+
+
+@pytest.mark.parametrize(('name', 'categories'), [('synthpose', 60), ('synthpose_1h', 240)])
+def test_a_demo_config_names_the_categories_of_synthposes_split(name, categories):
+    data = Config.fromfile(str(ROOT / f'configs/demo/{name}.py')).data
+    named = {subset: data[subset].valid_class_ids for subset in ('train', 'val', 'test')}
+    assert named == synthpose_split(categories)

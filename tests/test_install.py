@@ -51,8 +51,9 @@ def assert_one_line(error, *parts):
         assert part in error
 
 
-def test_an_unknown_argument_is_answered_with_the_usage(install_sh):
-    status, error = install_sh('--fast')
+@pytest.mark.parametrize('arguments', [('--fast',), ('demo', '--fast')])
+def test_an_unknown_argument_is_answered_with_the_usage(install_sh, arguments):
+    status, error = install_sh(*arguments)
     assert status == 2
     assert error.startswith('usage: bash install.sh')
 

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Makes SynthPose, a procedural data set in MP-100's form.
 
 Example:
@@ -7,6 +8,9 @@ Example:
 import argparse
 import sys
 import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a clone works uninstalled
 
 from fmmp.datasets.synthetic import write_synthpose
 
