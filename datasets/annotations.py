@@ -170,7 +170,7 @@ def read_coco(ann_file: str | Path) -> dict:
                 )
             wrong = [key for key in keys if not isinstance(entry[key], (int, float, str))]
             if wrong:
-                raise ValueError(
+                raise InputError(
                     f'{ann_file}: not COCO-style: {section}[{position}] has the {wrong[0]} '
                     f'{entry[wrong[0]]!r}: give a number or text'
                 )

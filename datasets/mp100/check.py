@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from fmmp.errors import InputError
+
 from ..annotations import read_coco, usable_box
 from ..splits import SUBSETS, split_categories
 from .categories import keypoint_values
@@ -44,7 +46,7 @@ def check(
             queries.
     """
     if num_shots < 1 or num_queries < 1:
-        raise ValueError(f'{num_shots} shots and {num_queries} queries: give at least 1 of each')
+        raise InputError(f'{num_shots} shots and {num_queries} queries: give at least 1 of each')
     content = read_coco(ann_file)
     if not Path(image_folder).is_dir():
         raise FileNotFoundError(f'{image_folder}: there is no such image folder')

@@ -7,6 +7,8 @@ from pathlib import Path, PureWindowsPath
 
 from PIL import Image
 
+from fmmp.errors import InputError
+
 from ..annotations import read_coco, read_json, stays_inside
 from .categories import format_rows, repair_categories
 from .links import Base, Links
@@ -112,11 +114,11 @@ def _name(converted: Sequence[Converted], taken: set[str], add_to: str | Path | 
         name = item.category['name']
         if name in taken:
             where = f'{add_to} or a file before' if add_to else 'a file before'
-            raise ValueError(
+            raise InputError(
                 f'{item.source}: {where} has a category {name!r}: give it another name'
             )
         if not isinstance(name, str) or PureWindowsPath(name).name != name or name in ('', '..'):
-            raise ValueError(f'{item.source}: the name {name!r} cannot be that of a folder')
+            raise InputError(f'{item.source}: the name {name!r} cannot be that of a folder')
         taken.add(name)
 
 
@@ -137,7 +139,7 @@ def _read_coco_keypoints(file: Path, images_from: Path | None) -> list[Converted
             continue
         path = image['file_name']
         if not stays_inside(path):
-            raise ValueError(
+            raise InputError(
                 f'{file}: image {image["id"]} has the file_name {path!r}: paths must be relative '
                 'to the image folder and stay inside it'
             )
@@ -146,7 +148,7 @@ def _read_coco_keypoints(file: Path, images_from: Path | None) -> list[Converted
         item.annotations.append((path, kept))
     converted = [item for item in result.values() if item.annotations]
     if not converted:
-        raise ValueError(f'{file}: no annotation has keypoints')
+        raise InputError(f'{file}: no annotation has keypoints')
     if skipped:
         converted[0].notes.append(f'{skipped} annotations of the file have no keypoints or image')
     return converted
@@ -170,7 +172,7 @@ def _read_labelme(folder: Path, images_from: Path | None) -> list[Converted]:
             drawn += box is None
             objects.append((path, points, box))
     if not objects:
-        raise ValueError(f'{folder}: no file has a point')
+        raise InputError(f'{folder}: no file has a point')
     names = list(dict.fromkeys(name for _, points, _ in objects for name in points))
     item.category['keypoints'] = names
     for path, points, box in objects:
@@ -201,7 +203,7 @@ def _read_labelme_file(file: Path, folder: Path) -> tuple[str, tuple[int, int], 
     """Return the image's path in the folder, its width and height, and the shapes."""
     content = read_json(file, 'labelme file')
     if not isinstance(content, dict) or not isinstance(content.get('shapes'), list):
-        raise ValueError(f"{file}: not of labelme: there is no list 'shapes'")
+        raise InputError(f"{file}: not of labelme: there is no list 'shapes'")
     path = PureWindowsPath(str(content.get('imagePath', ''))).name  # knows both kinds of slash
     size = content.get('imageWidth'), content.get('imageHeight')
     if not all(isinstance(side, int) for side in size):
@@ -209,7 +211,7 @@ def _read_labelme_file(file: Path, folder: Path) -> tuple[str, tuple[int, int], 
             with Image.open(folder / path) as image:
                 size = image.size
         except Exception as error:
-            raise ValueError(
+            raise InputError(
                 f'{file}: says no imageWidth and imageHeight, and the image {folder / path} '
                 f'cannot be read: {error}'
             ) from error
@@ -228,11 +230,11 @@ def _labelme_objects(
             if kind == 'point' and len(corners) != 1:
                 raise ValueError
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f'{file}: a shape has no label and points x, y: {shape!r}') from error
+            raise InputError(f'{file}: a shape has no label and points x, y: {shape!r}') from error
         points, outline = groups[shape.get('group_id')]
         if kind == 'point':
             if label in points:
-                raise ValueError(
+                raise InputError(
                     f'{file}: one object has two points {label!r}: give objects different group_ids'
                 )
             points[label] = corners[0]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from fmmp.errors import InputError
+
 from ..annotations import ZERO_BASED_IN_SPLIT_FILES, read_json
 
 Links = list[list[int]]
@@ -105,7 +107,7 @@ def read_links(file: str | Path) -> dict[str, Links]:
     else:
         content = read_json(file, 'file of links')
     if not isinstance(content, dict):
-        raise ValueError(f'{file}: give links by category: name or id to a list of pairs [i, j]')
+        raise InputError(f'{file}: give links by category: name or id to a list of pairs [i, j]')
     result = {}
     for name, links in content.items():
         try:
@@ -113,7 +115,7 @@ def read_links(file: str | Path) -> dict[str, Links]:
             if any(len(pair) != 2 for pair in pairs):
                 raise ValueError
         except (TypeError, ValueError):
-            raise ValueError(
+            raise InputError(
                 f'{file}, category {name!r}: give a list of pairs of keypoints [i, j]'
             ) from None
         result[str(name)] = pairs
@@ -154,9 +156,9 @@ def _read_npy(file: str | Path) -> object:
             }[version]
             shape, _, dtype = read_header(stream)
             if shape != () or not dtype.hasobject:
-                raise ValueError('it holds an array, not a dict')
+                raise InputError('it holds an array, not a dict')
             return _ArraysOnly(stream).load().item()
     except FileNotFoundError:
         raise FileNotFoundError(f'{file}: there is no such file of links: check the path') from None
     except Exception as error:  # whatever a malformed pickle raises
-        raise ValueError(f'{file}: no dict of links that can be read safely: {error}') from error
+        raise InputError(f'{file}: no dict of links that can be read safely: {error}') from error

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import yaml
 
+from fmmp.errors import InputError
+from fmmp.files import atomic_path
+
 from ..annotations import read_coco, stays_inside
-from .files import write_atomically
 from .sources import Source, sources
 
 SUFFIXES = {'.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp'}
@@ -77,7 +79,8 @@ def write_template(file: str | Path) -> None:
     file = Path(file)
     if file.exists() and file.read_text(encoding='utf-8') != template():
         raise FileExistsError(f'{file} is there already: name another file, or delete it first')
-    write_atomically(file, template().encode())
+    with atomic_path(file) as scratch:
+        scratch.write_text(template(), encoding='utf-8')
 
 
 def read_sources(file: str | Path) -> dict[str, LocalCopy]:
@@ -94,13 +97,13 @@ def read_sources(file: str | Path) -> dict[str, LocalCopy]:
             f'{file}: there is no such file: make one by --write-template'
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f'{file} is no YAML: {error}') from error
+        raise InputError(f'{file} is no YAML: {error}') from error
     if not isinstance(content, dict):
-        raise ValueError(f'{file}: give a line for each source, such as COCO: /path')
+        raise InputError(f'{file}: give a line for each source, such as COCO: /path')
 
     def path(name: str, value: object) -> Path:
         if not isinstance(value, str):
-            raise ValueError(f'{file}, {name}: give a path, not {value!r}')
+            raise InputError(f'{file}, {name}: give a path, not {value!r}')
         return Path(file).parent.absolute() / Path(value).expanduser()
 
     result = {}
@@ -108,10 +111,10 @@ def read_sources(file: str | Path) -> dict[str, LocalCopy]:
         if name not in sources():
             near = difflib.get_close_matches(str(name), sources(), n=1, cutoff=0.3)
             hint = f': did you mean {near[0]}?' if near else f': choose from {", ".join(sources())}'
-            raise ValueError(f'{file}: unknown source {name!r}{hint}')
+            raise InputError(f'{file}: unknown source {name!r}{hint}')
         settings = value if isinstance(value, dict) else {'images': value}
         if unknown := set(settings) - {'images', 'annotations'}:
-            raise ValueError(f'{file}, {name}: unknown {sorted(unknown)}: give images, annotations')
+            raise InputError(f'{file}, {name}: unknown {sorted(unknown)}: give images, annotations')
         if settings.get('images') is None:
             continue
         listed = settings.get('annotations') or []
@@ -150,7 +153,7 @@ def prepare(
         ValueError: an annotation file cannot be used, or copying without one.
     """
     if copy and ann_file is None:
-        raise ValueError('copying takes the annotated images alone: name the annotation file')
+        raise InputError('copying takes the annotated images alone: name the annotation file')
     content = read_coco(ann_file) if ann_file else None
     annotated = _annotated_images(content) if content else {}
     rows = []

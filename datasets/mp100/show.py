@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fmmp.errors import InputError
 from fmmp.visualization import contact_sheet, draw_pose
 
 from ..annotations import Category, Instance, load_annotations, read_coco
@@ -36,6 +37,8 @@ def find_instances(
         FileNotFoundError: there is no such file.
         ValueError: a target is not in the file, has no instance, or the file is not sound.
     """
+    if count < 1:
+        raise InputError(f'{count} instances of a category: give at least 1')
     content = read_coco(ann_file)
     names = {str(key): x['id'] for x in content['categories'] for key in (x['id'], x['name'])}
     images = {image['file_name']: image['id'] for image in content['images']}
@@ -51,7 +54,7 @@ def find_instances(
         else:
             near = difflib.get_close_matches(target, [*names, *images], n=3)
             hint = f'did you mean {" or ".join(near)}?' if near else 'name a category or an image'
-            raise ValueError(f'{ann_file}: no category and no image {target!r}: {hint}')
+            raise InputError(f'{ann_file}: no category and no image {target!r}: {hint}')
 
     categories, instances = load_annotations(ann_file, sorted(wanted), allow_empty_skeleton=True)
     result = {}
@@ -63,7 +66,7 @@ def find_instances(
         else:
             result[target] = [x for x in instances.values() if x.image == target]
             if not result[target]:
-                raise ValueError(f'{ann_file}: the image {target!r} has no instance')
+                raise InputError(f'{ann_file}: the image {target!r} has no instance')
     return categories, result
 
 

@@ -7,6 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from fmmp.errors import InputError
+
 from ..annotations import read_coco, stays_inside
 from .categories import format_rows, repair_categories
 from .links import Links, base_by_convention
@@ -72,7 +74,7 @@ def unify(
     images = _merge_images(contents, problems, notes)
     categories = _merge_categories(contents, problems)
     if problems:
-        raise ValueError('\n'.join(['the annotation files cannot be unified:', *problems]))
+        raise InputError('\n'.join(['the annotation files cannot be unified:', *problems]))
     _number(images, notes)
 
     annotations = [annotation for image in images for annotation in image['annotations']]

@@ -86,6 +86,8 @@ def format_report(report: dict, columns: tuple[str, ...] = COLUMNS) -> str:
         values = [_number(column, metrics[column]) for column in columns]
         values.append(_number('mPCK', floor[name]))
         lines.append(f'{name:<{width}}' + ''.join(f'  {value:>10}' for value in values))
+    if report.get('left_out'):
+        lines.append('left out, with too few instances: ' + ', '.join(report['left_out']))
     return '\n'.join(lines)
 
 

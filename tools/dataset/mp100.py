@@ -12,7 +12,6 @@ from fmmp.datasets.mp100.check import all_run, check
 from fmmp.datasets.mp100.check import format_report as format_check
 from fmmp.datasets.mp100.convert import convert
 from fmmp.datasets.mp100.convert import format_report as format_convert
-from fmmp.datasets.mp100.files import require_writable, write_atomically, write_json
 from fmmp.datasets.mp100.links import read_links
 from fmmp.datasets.mp100.prepare import format_report as format_prepare
 from fmmp.datasets.mp100.prepare import link, prepare, read_sources, write_template
@@ -22,6 +21,8 @@ from fmmp.datasets.mp100.stats import format_report as format_stats
 from fmmp.datasets.mp100.unify import find_annotation_files, unify
 from fmmp.datasets.mp100.unify import format_report as format_unify
 
+from fmmp.errors import InputError
+from fmmp.files import atomic_path, require_writable, write_json
 from fmmp.visualization import save_image
 
 
@@ -33,7 +34,7 @@ def run_unify(args: argparse.Namespace) -> tuple[str, dict, int]:
     links = read_links(args.links) if args.links else None
     content, report = unify(files, links, args.infer_links)
     if not args.dry_run:
-        write_json(args.unified_out, content)
+        write_json(content, args.unified_out)
     return format_unify(report), report, 0
 
 
@@ -44,7 +45,7 @@ def run_prepare(args: argparse.Namespace) -> tuple[str, dict, int]:
             write_template(args.sources)
         return f'{args.sources}: fill in where your copies lie', {}, 0
     if not args.out:
-        raise ValueError('prepare needs --out, the folder to build in')
+        raise InputError('prepare needs --out, the folder to build in')
     ann_file = args.annotations
     if ann_file is None and (default := Path(args.out, 'annotations/unified.json')).exists():
         ann_file = default
@@ -59,7 +60,7 @@ def run_check(args: argparse.Namespace) -> tuple[str, dict, int]:
     )
     text = format_check(report)
     if args.write_usable and not args.dry_run:
-        write_json(args.write_usable, usable)
+        write_json(usable, args.write_usable)
         text += f'\n{args.write_usable}: {len(usable["annotations"])} usable annotations'
     return text, report, 0 if all_run(report, on_usable=bool(args.write_usable)) else 1
 
@@ -69,9 +70,11 @@ def run_stats(args: argparse.Namespace) -> tuple[str, dict, int]:
     report = stats(args.unified)
     if not args.dry_run:
         if args.csv:
-            write_atomically(args.csv, to_csv(report).encode())
+            with atomic_path(args.csv) as scratch:
+                scratch.write_text(to_csv(report), encoding='utf-8')
         if args.figure:
-            write_atomically(args.figure, draw_figure(report))
+            with atomic_path(args.figure) as scratch:
+                scratch.write_bytes(draw_figure(report))
     return format_stats(report), report, 0
 
 
@@ -98,7 +101,7 @@ def run_convert(args: argparse.Namespace) -> tuple[str, dict, int]:
         for name, folder in folders.items():
             if link(targets[name], folder) == 'in_the_way':
                 raise FileExistsError(f'{targets[name]} is there and no link: move it away first')
-        write_json(args.unified_out, content)
+        write_json(content, args.unified_out)
     lines = [f'{targets[name]} -> {folder}' for name, folder in folders.items()]
     return '\n'.join([format_convert(report), *lines]), report, 0
 
@@ -192,8 +195,8 @@ def main() -> None:
         text, report, code = args.run(args)
         print(text)
         if args.json:
-            write_json(args.json, report, indent=1)
-    except (OSError, ValueError) as error:
+            write_json(report, args.json)
+    except (InputError, OSError) as error:
         sys.exit(f'error: {error}')
     sys.exit(code)
 
