@@ -49,12 +49,14 @@ def place(model: nn.Module, config: Config, device: str | torch.device) -> nn.Mo
         device: where to run.
 
     Raises:
-        InputError: there is no such precision.
+        InputError: there is no such precision, or this torch has it not.
     """
     precisions = {'float32': torch.float32, 'bfloat16': torch.bfloat16}
     precision = config.get('precision', 'float32')
     if precision not in precisions:
         raise InputError(f'precision={precision!r}: choose from {", ".join(precisions)}')
+    if precision != 'float32' and torch.__version__ < '2.1':
+        raise InputError(f'precision={precision!r} needs torch 2.1 or newer; use float32')
     model.precision = precisions[precision]
     if config.get('channels_last', False):
         model.to(memory_format=torch.channels_last)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import logging
 import os
 import random
 import time
@@ -14,6 +15,7 @@ import torch.distributed as dist
 from mmcv import Config
 from mmcv.runner import DistSamplerSeedHook, build_optimizer, get_dist_info
 from mmcv.utils import get_logger
+from mmcv.utils.logging import logger_initialized
 from mmpose.datasets import build_dataset
 from mmpose.models import build_posenet
 from mmpose.utils import collect_env
@@ -57,9 +59,7 @@ def train(
     start = time.strftime('%Y%m%d_%H%M%S')
     work_dir = Path(config.work_dir)
     work_dir.mkdir(parents=True, exist_ok=True)
-    # Named by the run, since a logger keeps the file that it got first.
-    log_file = str(work_dir / f'{start}.log')
-    logger = get_logger(f'fmmp.{start}', log_file, config.get('log_level', 'INFO'))
+    logger = _run_logger(work_dir / f'{start}.log', config.get('log_level', 'INFO'))
     logger.info('Environment:\n%s', '\n'.join(f'{k}: {v}' for k, v in collect_env().items()))
     logger.info('Config:\n%s', config.pretty_text)
     logger.info('seed %d, deterministic %s, device %s', seed, deterministic, device)
@@ -120,6 +120,16 @@ def train(
 def _log_left_out(logger: logging.Logger, use: str, dataset: EpisodeDataset) -> None:
     if dataset.left_out:
         logger.warning('%s leaves out, with too few instances: %s', use, dataset.left_out)
+
+
+def _run_logger(log_file: Path, level: str) -> logging.Logger:
+    """The logger, writing to this run's file and no longer to that of one before."""
+    logger = logging.getLogger('fmmp')
+    for handler in [*logger.handlers]:
+        logger.removeHandler(handler)
+        handler.close()
+    logger_initialized.pop(logger.name, None)
+    return get_logger(logger.name, str(log_file), level)
 
 
 def _shared_seed(seed: int | None) -> int:
