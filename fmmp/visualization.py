@@ -6,13 +6,13 @@ bear their number; ground truth is hollow; a miss is crossed out. Markers and te
 picture.
 """
 
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
+
+from fmmp.files import atomic_path
 
 ORANGE, SKY_BLUE, GREEN = (230, 159, 0), (86, 180, 233), (0, 158, 115)
 YELLOW, BLUE, VERMILION, PURPLE = (240, 228, 66), (0, 114, 178), (213, 94, 0), (204, 121, 167)
@@ -212,7 +212,7 @@ def contact_sheet(panels: Sequence[np.ndarray], columns: int, gap: int = 8) -> n
     return sheet
 
 
-def save_image(path: str | os.PathLike, image: np.ndarray) -> None:
+def save_image(path: str | Path, image: np.ndarray) -> None:
     """Writes an RGB image as PNG or JPEG, by the path's suffix; whole or not at all.
 
     Raises:
@@ -222,16 +222,8 @@ def save_image(path: str | os.PathLike, image: np.ndarray) -> None:
     if path.suffix.lower() not in ('.png', '.jpg', '.jpeg'):
         raise ValueError(f'{path}: pictures are saved as .png, .jpg or .jpeg')
     _, encoded = cv2.imencode(path.suffix, np.ascontiguousarray(image[..., ::-1]))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, scratch = tempfile.mkstemp(suffix=path.suffix, dir=path.parent)
-    try:
-        with os.fdopen(handle, 'wb') as file:
-            file.write(encoded.tobytes())
-        os.chmod(scratch, 0o644)
-        os.replace(scratch, path)
-    except BaseException:
-        os.unlink(scratch)
-        raise
+    with atomic_path(path) as scratch:
+        scratch.write_bytes(encoded.tobytes())
 
 
 def _checked(
