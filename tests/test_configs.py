@@ -81,7 +81,7 @@ def test_the_learning_rate_warms_up_and_drops_as_the_release_has_it():
     assert rate(180, 60000) == pytest.approx(1e-6)
 
 
-@pytest.mark.parametrize(('name', 'categories'), [('synthpose', 60), ('synthpose_1h', 240)])
+@pytest.mark.parametrize(('name', 'categories'), [('synthpose', 60), ('synthpose_240', 240)])
 def test_a_demo_config_names_the_categories_of_synthposes_split(name, categories):
     data = Config.fromfile(str(ROOT / f'configs/demo/{name}.py')).data
     named = {subset: data[subset].valid_class_ids for subset in ('train', 'val', 'test')}
