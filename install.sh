@@ -209,7 +209,7 @@ demo() {
     say 'drawing SynthPose'
     "$python" tools/dataset/make_synthetic.py data/synthpose
     [ ! -e "$work/latest.pth" ] || resume="--resume-from $work/latest.pth"
-    say "training: about 6 minutes on two idle cores; 'eta' is the time left"
+    say "training: about 7 minutes on two idle cores; 'eta' is the time left"
     # shellcheck disable=SC2086  # two words or none
     "$python" tools/train.py "$config" --work-dir "$work" --seed 0 $resume
     say 'testing on 12 categories that training has not seen'
