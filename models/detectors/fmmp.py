@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from mmpose.core.post_processing import transform_preds
 from mmpose.models import builder
 from mmpose.models.builder import POSENETS
@@ -111,8 +112,22 @@ class FMMP(BasePose):
         Returns:
             ``loss_real`` and ``loss_mix``, to be summed.
         """
+        by_layer = self.layer_losses(imgs, points, visible, reference_index, num_keypoints)
+        return {f'loss_{kind}': losses.sum() for kind, losses in by_layer.items()}
+
+    def layer_losses(
+        self,
+        imgs: Tensor,
+        points: Tensor,
+        visible: Tensor,
+        reference_index: Tensor,
+        num_keypoints: Tensor,
+    ) -> dict[str, Tensor]:
+        """The losses of a batch, as of :meth:`loss`, by layer: ``real`` and ``mix``, (L,)."""
         predictions = self.forward_points(imgs, points, visible, reference_index)
-        return self.keypoint_head.loss(predictions, points[:, -1], visible[:, -1], num_keypoints)
+        return self.keypoint_head.layer_losses(
+            predictions, points[:, -1], visible[:, -1], num_keypoints
+        )
 
     def predict_episodes(
         self,
@@ -174,8 +189,28 @@ class FMMP(BasePose):
         num_keypoints: Tensor,
         **_: Tensor,
     ) -> dict[str, Tensor]:
-        """:meth:`loss`, of a batch that may hold more than the model needs."""
-        return self.loss(imgs, points, visible, reference_index, num_keypoints)
+        """:meth:`loss`, of a batch that may hold more than the model needs.
+
+        Beside the losses it gives each layer's share of them, such as ``real_layer1``, for the log.
+        """
+        by_layer = self.layer_losses(imgs, points, visible, reference_index, num_keypoints)
+        losses = {f'loss_{kind}': values.sum() for kind, values in by_layer.items()}
+        for kind, values in by_layer.items():
+            for layer, value in enumerate(values.detach(), start=1):
+                losses[f'{kind}_layer{layer}'] = value
+        return losses
+
+    @staticmethod
+    def _parse_losses(losses: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        """The sum of what is named a loss, and numbers for the log, means over the processes.
+
+        Replaces MMPose's, which waits for the device, and for the other processes, once a number.
+        """
+        loss = sum(value for name, value in losses.items() if 'loss' in name)
+        numbers = torch.stack([*losses.values(), loss]).detach()
+        if dist.is_available() and dist.is_initialized():
+            dist.all_reduce(numbers.div_(dist.get_world_size()))
+        return loss, dict(zip([*losses, 'loss'], numbers.tolist(), strict=True))
 
     def forward_test(
         self,

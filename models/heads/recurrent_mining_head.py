@@ -147,7 +147,7 @@ class RecurrentMiningHead(nn.Module):
             point, logit = predictions[-1].detach(), logit.detach()
         return torch.stack(predictions, dim=1)
 
-    def loss(
+    def layer_losses(
         self, predictions: Tensor, points: Tensor, visible: Tensor, num_keypoints: Tensor
     ) -> dict[str, Tensor]:
         """L1 distance to the query's visible keypoints, the real and the padded ones apart.
@@ -159,8 +159,8 @@ class RecurrentMiningHead(nn.Module):
             num_keypoints: (B,) long, K_c: the first K_c keypoints are real, the others padded.
 
         Returns:
-            ``loss_real``, and ``loss_mix`` with its weight β; each a mean over an image's visible
-            keypoints, summed over layers, a mean over the batch.
+            ``real``, and ``mix`` with its weight β, (L,): each layer's mean over an image's visible
+            keypoints, and over the batch.
         """
         distance = (predictions - points[:, None]).abs().sum(-1)  # (B, L, K)
         number = torch.arange(points.shape[1], device=points.device)
@@ -169,11 +169,11 @@ class RecurrentMiningHead(nn.Module):
         def mean_loss(keypoints: Tensor) -> Tensor:
             weights = keypoints[:, None].to(distance.dtype)
             per_image = (distance * weights).sum(-1) / weights.sum(-1).clamp(min=0.1)
-            return per_image.sum(1).mean()
+            return per_image.mean(0)
 
         return {
-            'loss_real': mean_loss(visible & real),
-            'loss_mix': self.mix_loss_weight * mean_loss(visible & ~real),
+            'real': mean_loss(visible & real),
+            'mix': self.mix_loss_weight * mean_loss(visible & ~real),
         }
 
 

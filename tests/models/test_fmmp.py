@@ -111,9 +111,9 @@ def test_losses_count_the_querys_visible_keypoints_real_and_padded_apart():
     predictions = torch.zeros(1, 2, 4, 2)
     points = torch.tensor([[[0.1, 0.2], [9.0, 9.0], [0.5, 0.5], [0.2, 0.0]]])
     visible = torch.tensor([[True, False, True, True]])
-    losses = head.loss(predictions, points, visible, torch.tensor([2]))
-    assert losses['loss_real'].item() == pytest.approx(2 * 0.3)
-    assert losses['loss_mix'].item() == pytest.approx(0.5 * 2 * (1.0 + 0.2) / 2)
+    losses = head.layer_losses(predictions, points, visible, torch.tensor([2]))
+    assert losses['real'].tolist() == pytest.approx([0.3, 0.3])
+    assert losses['mix'].tolist() == pytest.approx([0.5 * (1.0 + 0.2) / 2] * 2)
 
 
 @pytest.mark.parametrize(
