@@ -12,7 +12,7 @@ from fmmp.errors import InputError
 from .crop import center_and_scale
 from .episode_dataset import EpisodeDataset
 from .episodes import evaluation_pairs
-from .metrics import copy_support, evaluate_pairs, mean_metrics
+from .metrics import METRICS, copy_support, evaluate_pairs, mean_metrics
 
 
 @DATASETS.register_module()
@@ -83,9 +83,10 @@ class TestEpisodes(EpisodeDataset):
 
         Returns:
             ``metrics``; ``per_category``, the same by category name; ``copy_support`` and
-            ``copy_support_per_category``, the same for copying the supports' keypoints; ``pairs``;
-            and ``predictions``, K_c points in image pixels a pair; ``left_out``, the numbers of
-            instances of the categories left out, by name.
+            ``copy_support_per_category``, the same for copying the supports' keypoints; ``pairs``,
+            episode by episode, each with ``num_queries``; ``pair_scores``, a list a metric with a
+            number a pair, whose mean is the metric; ``predictions``, K_c points in image pixels a
+            pair; ``left_out``, the numbers of instances of the categories left out, by name.
         """
         predictions = self._collect(results)
         scores = evaluate_pairs(self.pairs, predictions, self.instances)
@@ -96,6 +97,12 @@ class TestEpisodes(EpisodeDataset):
             'copy_support': mean_metrics(floor),
             'copy_support_per_category': self._by_category(floor),
             'pairs': self.pairs,
+            'num_queries': self.num_queries,
+            'pair_scores': {
+                metric: [score[metric] for score in scores]
+                for metric in METRICS
+                if metric != 'mAP'  # mPCK by another name
+            },
             'predictions': [prediction.tolist() for prediction in predictions],
             'left_out': self.left_out,
         }

@@ -54,7 +54,8 @@ def test(
 
     Returns:
         ``metrics``, ``per_category``, ``copy_support``, ``copy_support_per_category``, ``pairs``,
-        ``predictions`` and ``left_out``; see ``TestEpisodes.report``.
+        ``num_queries``, ``pair_scores``, ``predictions`` and ``left_out``; see
+        ``TestEpisodes.report``.
     """
     dataset = build_dataset(config.data.test, dict(test_mode=True))
     model = init_model(config, checkpoint, device)

@@ -241,6 +241,17 @@ def test_the_report_is_json_with_everything_by_pair_and_category(small_dataset):
     assert report['copy_support']['NME'] == pytest.approx(mean)
 
 
+def test_the_mean_of_the_pairs_scores_is_the_metric_of_all_and_of_each_category(small_dataset):
+    dataset = evaluation_set(small_dataset, valid_class_ids=['category_2', 1])
+    report = dataset.report(results_of(dataset, offset=5))
+    for metric, scores in report['pair_scores'].items():
+        assert len(scores) == len(report['pairs']) == 8
+        assert np.mean(scores) == report['metrics'][metric]
+        assert np.mean(scores[:4]) == report['per_category']['category_2'][metric]
+        assert np.mean(scores[4:]) == report['per_category']['category_1'][metric]
+    assert report['pair_scores'].keys() == report['metrics'].keys() - {'mAP'}
+
+
 @pytest.mark.parametrize(
     ('options', 'message'),
     [

@@ -1,0 +1,1 @@
+"""What runs learnt, cost and differ in: curves, comparisons, operation counts, times, tables."""
