@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+"""Plot what trainings have logged: losses and validation scores over epochs, all in one figure.
+
+python tools/analysis/plot_curves.py work_dirs/one work_dirs/other --out curves.png
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.pop(0)  # this folder, whose profile.py is not the standard library's
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a clone works uninstalled
+
+from fmmp.analysis.curves import DEFAULT_KEYS, plot_curves, render
+from fmmp.analysis.logs import read_run
+from fmmp.errors import InputError
+from fmmp.files import atomic_path, require_writable
+
+SUFFIXES = ('.png', '.pdf', '.svg')
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('runs', nargs='+', help='work directories, or .log.json files')
+    parser.add_argument('--out', default='curves.png', help='.png, .pdf or .svg [curves.png]')
+    parser.add_argument(
+        '--keys',
+        nargs='+',
+        default=DEFAULT_KEYS,
+        help=f'a panel each, as the logs name them [{" ".join(DEFAULT_KEYS)}]',
+    )
+    parser.add_argument('--legend', nargs='+', help="the runs' names [their folders']")
+    args = parser.parse_args()
+    if args.legend and len(args.legend) != len(args.runs):
+        parser.error(f'--legend: {len(args.legend)} names for {len(args.runs)} runs')
+    if Path(args.out).suffix not in SUFFIXES:
+        parser.error(f'--out {args.out}: name a {", ".join(SUFFIXES)} file')
+    return args
+
+
+def main() -> None:
+    """Read, draw, write."""
+    args = parse_args()
+    legend = args.legend or [None] * len(args.runs)
+    try:
+        require_writable(args.out)
+        runs = [read_run(path, name) for path, name in zip(args.runs, legend, strict=True)]
+        content = render(plot_curves(runs, args.keys), Path(args.out).suffix[1:])
+        with atomic_path(args.out) as scratch:
+            scratch.write_bytes(content)
+    except (InputError, OSError) as error:
+        sys.exit(f'error: {error}')
+    print(f'{args.out}: {len(args.keys)} panels of {len(runs)} runs')
+
+
+if __name__ == '__main__':
+    main()
