@@ -29,7 +29,9 @@ def ms_deform_attn(
     batch, _, heads, channels = value.shape
     queries = sampling_locations.shape[1]
     dtype = compute_dtype(value)
-    with torch.autocast(value.device.type, enabled=False):
+    # Autocast knows no meta device, on which shapes alone are computed.
+    device_type = 'cpu' if value.is_meta else value.device.type
+    with torch.autocast(device_type, enabled=False):
         # grid_sample counts from -1 to 1 and has no word on what is not a number; the heads join
         # the batch.
         locations = sampling_locations.to(dtype)

@@ -1,0 +1,91 @@
+"""The parts of FMMP between which operations and time are divided, and episodes to run it on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from mmcv import Config
+from torch import Tensor, nn
+
+PARTS = {
+    'backbone': 'backbone',
+    'neck': 'neck',
+    'support mining': 'keypoint_head.support_miners',
+    'query mining': 'keypoint_head.query_miners',
+}
+
+
+def modules_of(model: nn.Module, part: str) -> list[nn.Module]:
+    """The modules that make up one of ``PARTS``; none where the config leaves it out."""
+    module = model
+    for name in PARTS[part].split('.'):
+        module = getattr(module, name, None)
+    if module is None:
+        return []
+    return list(module) if isinstance(module, nn.ModuleList) else [module]
+
+
+@contextmanager
+def divided_by_part(model: nn.Module, read: Callable[[], float]) -> Iterator[dict[str, float]]:
+    """Divide what a meter counts during the forward passes inside the block.
+
+    Args:
+        model: the model that runs.
+        read: reads the meter: operations or seconds so far.
+
+    Yields:
+        For each of ``PARTS``, how far the meter went while it ran.
+    """
+    spent, begun, handles = dict.fromkeys(PARTS, 0), {}, []
+    for part in PARTS:
+        for module in modules_of(model, part):
+
+            def begin(_: nn.Module, __: tuple, part: str = part) -> None:
+                begun[part] = read()
+
+            def end(_: nn.Module, __: tuple, ___: object, part: str = part) -> None:
+                spent[part] += read() - begun[part]
+
+            handles += [module.register_forward_pre_hook(begin), module.register_forward_hook(end)]
+    try:
+        yield spent
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def random_episodes(
+    config: Config,
+    subset: str,
+    batch: int,
+    num_queries: int = 1,
+    size: int | None = None,
+    device: str | torch.device = 'cpu',
+) -> dict[str, Tensor]:
+    """Episodes of noise in the sizes of a config, all keypoints visible.
+
+    Args:
+        config: the config.
+        subset: ``train`` or ``test``, whose settings of the data count.
+        batch: B.
+        num_queries: Q.
+        size: side of the images in pixels; the config's unless given.
+        device: where to make them; ``meta`` gives shapes alone.
+
+    Returns:
+        ``imgs``, ``points``, ``visible`` and ``reference_index``, as data sets give them.
+    """
+    data = config.data[subset]
+    settings = data.data_cfg
+    size, keypoints = size or settings.image_size, settings.num_keypoints
+    shape = batch, data.num_shots + num_queries
+    return dict(
+        imgs=torch.randn(*shape, 3, size, size, device=device),
+        points=torch.rand(*shape, keypoints, 2, device=device),
+        visible=torch.ones(*shape, keypoints, dtype=torch.bool, device=device),
+        reference_index=torch.randint(
+            keypoints, (*shape, keypoints, settings.num_references), device=device
+        ),
+    )
