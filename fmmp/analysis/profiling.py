@@ -1,0 +1,152 @@
+"""Where the time of a training step and of a test episode goes."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from mmcv import Config
+from mmcv.runner import build_optimizer
+from mmpose.datasets import build_dataset
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
+
+from fmmp.apis import init_model
+from fmmp.apis.loaders import build_loader, loader_settings
+from fmmp.files import atomic_path
+
+from .parts import divided_by_part, random_episodes
+from .tables import format_table
+
+Seconds = dict[str, float]
+REST = 'rest of the forward pass'
+
+
+class TrainingStep:
+    """Training steps of a config's model with random weights.
+
+    Args:
+        config: the config; its batch is ``data.samples_per_gpu`` episodes.
+        device: where to run.
+        data: load batches as the config says, instead of taking one of noise again and again.
+    """
+
+    def __init__(self, config: Config, device: str | torch.device, data: bool = False) -> None:
+        noise = '' if data else ' of noise'
+        self.title = f'a training step of {config.data.samples_per_gpu} episodes{noise}'
+        self.model = init_model(config, device=device).train()
+        self.optimizer = build_optimizer(self.model, config.optimizer)
+        if data:
+            loader = build_loader(
+                build_dataset(config.data.train), **loader_settings(config.data, 'train')
+            )
+            self.batches = _endless(loader)
+        else:
+            batch = random_episodes(config, 'train', config.data.samples_per_gpu)
+            half = batch['points'].shape[2] // 2
+            batch['num_keypoints'] = torch.full((len(batch['imgs']),), half)
+            self.batches = _endless([batch])
+
+    def __call__(self) -> Seconds:
+        """Take a step; returns the seconds of each part."""
+        read = _clock(self.model)
+        times = [read()]
+        batch = next(self.batches)
+        times.append(read())
+        with divided_by_part(self.model, read) as parts:
+            losses = self.model(return_loss=True, **batch)
+            loss, _ = self.model._parse_losses(losses)
+        times.append(read())
+        self.optimizer.zero_grad()
+        loss.backward()
+        times.append(read())
+        self.optimizer.step()
+        times.append(read())
+        data, forward, backward, optimizer = (end - start for start, end in pairwise(times))
+        rest = forward - sum(parts.values())
+        return {'data': data, **parts, REST: rest, 'backward': backward, 'optimiser': optimizer}
+
+
+class TestEpisode:
+    """Test episodes of a config's model with random weights.
+
+    Args:
+        config: the config; its episodes have ``data.test.num_queries`` queries.
+        device: where to run.
+        data: load episodes as the config says, instead of taking one of noise again and again.
+    """
+
+    __test__ = False  # no test class, whatever its name tells pytest
+
+    def __init__(self, config: Config, device: str | torch.device, data: bool = False) -> None:
+        queries = config.data.test.num_queries
+        noise = '' if data else ' of noise'
+        self.title = f'a test episode of {queries} queries{noise}'self.model = init_model(config, device=device)
+        if data:
+            dataset = build_dataset(config.data.test, dict(test_mode=True))
+            settings = loader_settings(config.data, 'test')
+            self.batches = _endless(build_loader(dataset, **{**settings, 'samples_per_gpu': 1}))
+        else:
+            batch = random_episodes(config, 'test', 1, queries)
+            batch |= dict(center=torch.ones(1, queries, 2), scale=torch.ones(1, queries, 2))
+            self.batches = _endless([{**batch, 'index': torch.zeros(1, dtype=torch.long)}])
+
+    def __call__(self) -> Seconds:
+        """Predict an episode; returns the seconds of each part."""
+        read = _clock(self.model)
+        start = read()
+        batch = next(self.batches)
+        loaded = read()
+        with torch.no_grad(), divided_by_part(self.model, read) as parts:
+            self.model(return_loss=False, **batch)
+        rest = read() - loaded - sum(parts.values())
+        return {'data': loaded - start, **parts, REST: rest}
+
+
+def median_times(run: Callable[[], Seconds], repeats: int = 5) -> Seconds:
+    """The median of each part's seconds, after one run that does not count."""
+    run()
+    times = [run() for _ in range(repeats)]
+    return {part: statistics.median(one[part] for one in times) for part in times[0]}
+
+
+def format_times(title: str, seconds: Seconds) -> str:
+    """The parts' milliseconds and shares as a table."""
+    total = sum(seconds.values())
+    rows = [
+        [part, f'{1000 * value:.1f}', f'{value / total:.1%}'] for part, value in seconds.items()
+    ]
+    rows.append(['total', f'{1000 * total:.1f}', ''])
+    return format_table([title, 'ms', 'share'], rows, 'markdown')
+
+
+def write_trace(run: Callable[[], Seconds], path: str | Path) -> None:
+    """Write one run's trace for Perfetto (ui.perfetto.dev) or ``chrome://tracing``."""
+    activities = [ProfilerActivity.CPU]
+    if torch.cuda.is_available():
+        activities.append(ProfilerActivity.CUDA)
+    with profile(activities=activities) as profiler:
+        run()
+    with atomic_path(path) as scratch:
+        profiler.export_chrome_trace(str(scratch))
+
+
+def _clock(model: torch.nn.Module) -> Callable[[], float]:
+    """A clock that waits for what the model's device has still to do."""
+    device = next(model.parameters()).device
+
+    def read() -> float:
+        if device.type == 'cuda':
+            torch.cuda.synchronize(device)
+        return time.perf_counter()
+
+    return read
+
+
+def _endless(batches: object) -> Iterator[dict[str, Tensor]]:
+    while True:
+        yield from batches

@@ -1,0 +1,71 @@
+"""Where the time goes."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from fmmp.analysis.profiling import (
+    TestEpisode,
+    TrainingStep,
+    format_times,
+    median_times,
+    write_trace,
+)
+from tests.tiny import ROOT, tiny_config
+
+FORWARD = ['backbone', 'neck', 'support mining', 'query mining', 'rest of the forward pass']
+
+
+@pytest.mark.parametrize('data', [False, True], ids=['noise', 'data set'])
+def test_a_training_step_moves_the_weights_and_every_part_takes_time(small_dataset, data):
+    step = TrainingStep(tiny_config(small_dataset), 'cpu', data)
+    weight = step.model.keypoint_head.point_mlps[0][-1].weight
+    before = weight.detach().clone()
+    times = step()
+    assert not weight.equal(before)
+    assert list(times) == ['data', *FORWARD, 'backward', 'optimiser']
+    assert all(seconds > 0 for seconds in times.values())
+
+
+@pytest.mark.parametrize('data', [False, True], ids=['noise', 'data set'])
+def test_a_test_episodes_time_is_divided(small_dataset, data):
+    times = TestEpisode(tiny_config(small_dataset), 'cpu', data)()
+    assert list(times) == ['data', *FORWARD]
+    assert all(seconds > 0 for seconds in times.values())
+
+
+def test_the_first_run_does_not_count_and_medians_are_taken():
+    runs = iter([{'a': 99.0}, {'a': 3.0}, {'a': 1.0}, {'a': 2.0}])
+    assert median_times(lambda: next(runs), repeats=3) == {'a': 2.0}
+
+
+def test_the_table_gives_milliseconds_shares_and_the_sum():
+    text = format_times('a step', {'data': 0.001, 'backward': 0.003})
+    assert '| 75.0% |' in text and '| total' in text and ' 4.0 |' in text
+
+
+def test_a_trace_names_the_operations(tmp_path, small_dataset):
+    step = TestEpisode(tiny_config(small_dataset), 'cpu')
+    write_trace(step, tmp_path / 'trace.json')
+    events = json.loads((tmp_path / 'trace.json').read_text())['traceEvents']
+    assert any('conv' in event.get('name', '') for event in events)
+
+
+@pytest.mark.parametrize(
+    'script', sorted((ROOT / 'tools/analysis').glob('*.py')), ids=lambda p: p.stem
+)
+def test_profile_beside_a_script_does_not_hide_the_standard_librarys(script):
+    code = f"""
+import runpy, sys
+sys.modules.update(dict.fromkeys(['numpy', 'matplotlib', 'torch', 'mmcv']))
+sys.path.insert(0, {str(script.parent)!r})  # as Python does for a script
+try:
+    runpy.run_path({str(script)!r})
+except ImportError:
+    import cProfile, profile
+    print(profile.__file__)
+"""
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert done.stdout and not done.stdout.startswith(str(script.parent)), done.stderr

@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+"""Measure where the time of a config's training step and test episode goes.
+
+Episodes are noise of the config's sizes, unless --data asks for the config's data sets; then 'data'
+is what a step waits for the loader. Weights are random.
+
+    python tools/analysis/profile.py CONFIG --cfg-options data.samples_per_gpu=4
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.pop(0)  # this folder: cProfile would import this file for the standard library's
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a clone works uninstalled
+
+import torch
+
+from fmmp.analysis.profiling import (
+    TestEpisode,
+    TrainingStep,
+    format_times,
+    median_times,
+    write_trace,
+)
+from fmmp.apis import add_arguments, init_distributed, read_config, run
+from fmmp.files import require_writable
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_arguments(parser)
+    parser.add_argument('--data', action='store_true', help="load the config's data")
+    parser.add_argument('--repeats', type=int, default=5, help='runs to take the median of [5]')
+    parser.add_argument('--trace', help='JSON file for the trace of a training step')
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure, print, and write the trace."""
+    args = parse_args()
+    if args.trace:
+        require_writable(args.trace)
+    config = read_config(args)
+    device = init_distributed(gpu_id=args.gpu_id)
+    name = torch.cuda.get_device_name(device) if device.type == 'cuda' else 'CPU'
+    print(f'{name}, {torch.get_num_threads()} threads')
+    for kind in (TrainingStep, TestEpisode):
+        measured = kind(config, device, args.data)
+        print('\n' + format_times(measured.title, median_times(measured, args.repeats)))
+        if kind is TrainingStep and args.trace:
+            write_trace(measured, args.trace)
+            print(f'\n{args.trace}: open it in ui.perfetto.dev')
+
+
+if __name__ == '__main__':
+    run(main)
