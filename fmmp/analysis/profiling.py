@@ -85,7 +85,8 @@ class TestEpisode:
     def __init__(self, config: Config, device: str | torch.device, data: bool = False) -> None:
         queries = config.data.test.num_queries
         noise = '' if data else ' of noise'
-        self.title = f'a test episode of {queries} queries{noise}'self.model = init_model(config, device=device)
+        self.title = f'a test episode of {queries} queries{noise}'
+        self.model = init_model(config, device=device)
         if data:
             dataset = build_dataset(config.data.test, dict(test_mode=True))
             settings = loader_settings(config.data, 'test')
