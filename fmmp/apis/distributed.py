@@ -32,7 +32,7 @@ def init_distributed(launcher: str = 'none', gpu_id: int = 0) -> torch.device:
         if missing:
             raise RuntimeError(
                 f'--launcher {launcher}: the environment lacks {", ".join(missing)}; '
-                'start with torchrun --nproc_per_node N tools/train.py …, or leave out --launcher'
+                'start with tools/dist_train.sh CONFIG GPUS, or leave out --launcher'
             )
     device = torch.device('cpu')
     if torch.cuda.is_available():
@@ -54,7 +54,9 @@ def _slurm_to_torchrun() -> None:
     for name, slurm in names.items():
         if slurm in os.environ:
             os.environ[name] = os.environ[slurm]
-    os.environ.setdefault('MASTER_PORT', '29500')
+    # Jobs that share a node need ports of their own.
+    port = 20_000 + int(os.environ.get('SLURM_JOB_ID', 9500)) % 20_000
+    os.environ.setdefault('MASTER_PORT', os.environ.get('PORT', str(port)))
     # The first of the nodes: `scontrol` is wherever slurm is.
     if 'MASTER_ADDR' not in os.environ and 'SLURM_NODELIST' in os.environ:
         import subprocess

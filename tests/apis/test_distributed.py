@@ -1,52 +1,129 @@
-"""Two processes on gloo."""
+"""Two processes on gloo, started as users start them."""
 
 import json
+import os
 import subprocess
 import sys
 
 import pytest
+import torch
+from mmcv import Config
 
+from fmmp.apis import init_distributed, init_model, train
+from fmmp.apis import test as evaluate
+from fmmp.checkpoints import load_checkpoint_file, save_atomically
 from tests.tiny import ROOT, tiny_config
 
+ENVIRONMENT = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHON': sys.executable}
 
-def torchrun(*command):
-    launcher = ['-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2']
-    return subprocess.run(
-        [sys.executable, *launcher, *map(str, command), '--launcher', 'pytorch'],
+
+def script(name, *arguments, **variables):
+    done = subprocess.run(
+        [ROOT / 'tools' / name, *map(str, arguments)],
         cwd=ROOT,
+        env={**ENVIRONMENT, **variables},
         capture_output=True,
         text=True,
     )
+    assert done.returncode == 0, done.stderr
+    return done
 
 
-def test_two_processes_train_together_and_test_as_one_does(small_dataset, tmp_path):
-    config = tmp_path / 'tiny.py'
-    tiny_config(small_dataset).dump(str(config))
-    trained = torchrun('tools/train.py', config, '--work-dir', tmp_path / 'work', '--seed', 0)
-    assert trained.returncode == 0, trained.stderr
-    log = next((tmp_path / 'work').glob('*.log.json')).read_text().splitlines()
-    steps = [line for line in log if '"mode": "train"' in line]
-    assert len(steps) == 1  # four episodes, two processes, two episodes a step each
+@pytest.fixture(scope='module')
+def two_processes(make_dataset, tmp_path_factory):
+    """A folder with a config, and what dist_train.sh and dist_test.sh make of it.
 
-    def results(run, name):
-        out = tmp_path / name
-        tested = run('tools/test.py', config, tmp_path / 'work/latest.pth', '--out', out)
-        assert tested.returncode == 0, tested.stderr
-        return json.loads(out.read_text())
+    Gradient descent of rate 1, nothing random, batch norm frozen: a step is minus the gradient.
+    """
+    folder = tmp_path_factory.mktemp('distributed')
+    config = tiny_config(make_dataset(folder / 'data'), folder / 'two')
+    config.load_from = str(folder / 'initial.pth')
+    config.total_epochs = 2
+    config.optimizer = dict(type='SGD', lr=1.0)
+    config.lr_config = dict(policy='fixed')
+    config.model.backbone.norm_eval = True
+    config.model.keypoint_head.dropout = 0.0
+    config.data.test.valid_class_ids = [1, 2, 3]  # three episodes
+    config.custom_imports.imports += ['tests.apis.agreement']
+    config.custom_hooks = [dict(type='AgreementHook')]
+    torch.manual_seed(0)
+    save_atomically(init_model(config).state_dict(), config.load_from)
+    config.dump(str(folder / 'tiny.py'))
+    arguments = folder / 'tiny.py', 2, '--work-dir', folder / 'two', '--seed', 0
+    script('dist_train.sh', *arguments)
+    script(
+        'dist_test.sh',
+        folder / 'tiny.py',
+        folder / 'two/latest.pth',
+        2,
+        '--out',
+        folder / 'two/results.json',
+    )
+    return folder
 
-    def alone(*command):
-        command = [sys.executable, *map(str, command)]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
-    one, two = results(alone, 'one.json'), results(torchrun, 'two.json')
-    assert one['pairs'] == two['pairs']
-    for first, second in zip(one['predictions'], two['predictions'], strict=True):
-        assert [p for xy in first for p in xy] == pytest.approx([p for xy in second for p in xy])
+def test_parameters_agree_across_processes_at_every_epoch(two_processes):
+    folder = two_processes
+    assert (folder / 'two/agreement.jsonl').read_text().split() == ['2', '2']
 
 
-def test_a_launcher_that_launched_nothing_is_named(small_dataset, tmp_path, monkeypatch):
-    from fmmp.apis import init_distributed
+def test_the_gradient_of_two_processes_is_that_of_one_on_the_joined_batch(two_processes):
+    folder = two_processes
+    config = Config.fromfile(str(folder / 'tiny.py'))
+    config.work_dir = str(folder / 'one')
+    config.data.samples_per_gpu = 4
+    config.custom_hooks = []
+    train(config, seed=0, validate=False)
+    initial = load_checkpoint_file(folder / 'initial.pth')
+    for epoch in (1, 2):
+        one, two = (
+            load_checkpoint_file(folder / name / f'epoch_{epoch}.pth')['state_dict']
+            for name in ('one', 'two')
+        )
+        for name, before in initial.items():
+            if before.is_floating_point():
+                torch.testing.assert_close(
+                    two[name] - before, one[name] - before, atol=1e-5, rtol=1e-4
+                )
+    moved = [n for n, before in initial.items() if not torch.equal(before, one[n])]
+    assert len(moved) > 100
 
+
+def test_two_processes_log_as_one(two_processes):
+    folder = two_processes
+    (log,) = (folder / 'two').glob('*.log.json')
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    modes = [line.get('mode') for line in lines[1:]]
+    assert modes == ['train', 'val'] * 2  # four episodes, two processes, two episodes a step each
+
+
+def test_two_processes_test_as_one_whether_or_not_they_divide_the_episodes(two_processes):
+    folder = two_processes
+    config = Config.fromfile(str(folder / 'tiny.py'))
+    two = json.loads((folder / 'two/results.json').read_text())
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in each of the two
+    one = json.loads(json.dumps(evaluate(config, folder / 'two/latest.pth')))
+    torch.set_num_threads(threads)
+    assert one == two and len(two['pairs']) == 6
+
+
+def test_slurm_gets_what_the_environment_asks_for(tmp_path):
+    srun = tmp_path / 'srun'
+    srun.write_text('#!/bin/sh\necho "$@"\n')
+    srun.chmod(0o755)
+    path = {'PATH': f'{tmp_path}:{os.environ["PATH"]}'}
+    asked = {**path, 'GPUS': '4', 'SRUN_ARGS': '-x a'}
+    done = script('slurm_train.sh', 'gpu', 'try', 'c.py', 'out', '--seed', 1, **asked)
+    for option in ('--partition gpu', '--job-name try', '--gres gpu:4', '--ntasks 4', ' -x a '):
+        assert option in done.stdout
+    assert done.stdout.endswith('train.py c.py --work-dir out --seed 1 --launcher slurm\n')
+    done = script('slurm_test.sh', 'gpu', 'try', 'c.py', 'a.pth', GPUS='16', **path)
+    assert '--ntasks 16 --ntasks-per-node 8' in done.stdout
+    assert done.stdout.endswith('test.py c.py a.pth --launcher slurm\n')
+
+
+def test_a_launcher_that_launched_nothing_is_named(monkeypatch):
     for name in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK'):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(RuntimeError, match='--launcher pytorch: the environment lacks RANK'):

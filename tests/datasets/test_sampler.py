@@ -1,4 +1,9 @@
+import torch
 from fmmp.datasets.sampler import EpisodeSampler
+from mmpose.datasets import build_dataset
+
+from fmmp.apis.loaders import build_loader
+from tests.tiny import tiny_config
 
 
 def test_indices_count_on_through_the_epochs():
@@ -18,3 +23,17 @@ def test_a_share_that_wraps_around_stays_in_its_epoch():
     sampler = EpisodeSampler(range(5), num_replicas=2, rank=1)
     sampler.set_epoch(1)
     assert list(sampler) == [6, 8, 5]
+
+
+def test_persistent_workers_of_several_processes_draw_the_epochs_of_one(small_dataset):
+    dataset = build_dataset(tiny_config(small_dataset).data.train)
+    loaders = [build_loader(dataset, 1, 1) for _ in range(2)]
+    for rank, loader in enumerate(loaders):
+        loader.sampler.num_replicas, loader.sampler.rank = 2, rank
+    for epoch in (0, 1):
+        found = {}
+        for loader in loaders:
+            loader.sampler.set_epoch(epoch)
+            found.update({int(batch['index']): batch['imgs'][0] for batch in loader})
+        assert sorted(found) == [epoch * 4 + sample for sample in range(4)]
+        assert all(torch.equal(imgs, dataset[index]['imgs']) for index, imgs in found.items())

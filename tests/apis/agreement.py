@@ -1,0 +1,22 @@
+"""A hook for the test of two processes; the config names it."""
+
+import json
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from mmcv.runner import HOOKS, Hook
+
+
+@HOOKS.register_module()
+class AgreementHook(Hook):
+    """Writes, epoch by epoch, how many processes have exactly the first one's parameters."""
+
+    def after_train_epoch(self, runner):
+        mine = torch.cat([p.detach().flatten() for p in runner.model.parameters()])
+        everyones = [torch.empty_like(mine) for _ in range(dist.get_world_size())]
+        dist.all_gather(everyones, mine)
+        if runner.rank == 0:
+            agreeing = sum(torch.equal(theirs, mine) for theirs in everyones)
+            with Path(runner.work_dir, 'agreement.jsonl').open('a') as file:
+                file.write(json.dumps(agreeing) + '\n')
