@@ -31,6 +31,9 @@ setup(
         'torchvision>=0.15',
         'yapf<0.40.2',
     ],
-    extras_require={'test': ['hypothesis', 'pytest', 'ruff']},
+    extras_require={
+        'logs': ['tensorboard'],
+        'test': ['hypothesis', 'pytest', 'ruff', 'tensorboard'],
+    },
     **runpy.run_path('models/ops/build.py')['setup_arguments'](),
 )

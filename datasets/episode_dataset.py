@@ -225,6 +225,14 @@ class EpisodeDataset(Dataset, ABC):
             'index': torch.tensor(index),
         }
 
+    def files(self, index: int) -> list[str]:
+        """Name an episode's image files, supports first."""
+        numbers = self._episode(*divmod(index, len(self)))
+        return [self._file(self.instances[number]) for number in numbers]
+
+    def _file(self, instance: Instance) -> str:
+        return str(Path(self.img_prefix, instance.image))
+
     def _draw_mixup(
         self, category: Category, seed: int
     ) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -241,7 +249,7 @@ class EpisodeDataset(Dataset, ABC):
         """Run the pipeline on an instance."""
         center, scale = center_and_scale(instance.box)
         view = {
-            'image_file': str(Path(self.img_prefix, instance.image)),
+            'image_file': self._file(instance),
             'image_size': self.settings.image_size,
             'center': center,
             'scale': scale,

@@ -65,6 +65,8 @@ class TestEpisodes(EpisodeDataset):
     ) -> OrderedDict[str, float]:
         """Average all metrics over all pairs; MMCV's evaluation hooks call this.
 
+        Two of them follow by category, such as ``mPCK/bird``.
+
         Args:
             results: what the model returned for each batch: ``index``, the items' indices, and
                 ``predictions``, an array (Q, K, 2) in image pixels an item.
@@ -73,7 +75,11 @@ class TestEpisodes(EpisodeDataset):
         Raises:
             ValueError: an episode has no prediction.
         """
-        return mean_metrics(evaluate_pairs(self.pairs, self._collect(results), self.instances))
+        scores = evaluate_pairs(self.pairs, self._collect(results), self.instances)
+        metrics = mean_metrics(scores)
+        for name, row in self._by_category(scores).items():
+            metrics.update({f'{metric}/{name}': row[metric] for metric in ('mPCK', 'PCK@0.2')})
+        return metrics
 
     def report(self, results: Sequence[dict]) -> dict:
         """Return the whole evaluation, ready for JSON.

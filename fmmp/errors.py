@@ -7,3 +7,7 @@ class InputError(ValueError):
 
 class CheckpointError(InputError):
     """A checkpoint that cannot be read, or does not belong to the model."""
+
+
+class NonFiniteLossError(InputError):
+    """A training's loss that is infinite or not a number; the message names the episodes' files."""

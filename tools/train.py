@@ -18,6 +18,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--resume-from', help='checkpoint of a training to go on with')
     parser.add_argument('--no-validate', action='store_true', help='train only')
     parser.add_argument('--seed', type=int, help='of all random draws [drawn and logged]')
+    parser.add_argument(
+        '--autoscale-lr',
+        action='store_true',
+        help='scale the learning rate with the episodes a step',
+    )
     parser.add_argument('--deterministic', action='store_true', help='deterministic algorithms')
     return parser.parse_args()
 
@@ -28,6 +33,8 @@ def main() -> None:
     config = read_config(args)
     if args.resume_from:
         config.resume_from = args.resume_from
+    if args.autoscale_lr:
+        config.merge_from_dict({'auto_scale_lr.enable': True})
     if args.work_dir or not config.get('work_dir'):
         config.work_dir = args.work_dir or f'work_dirs/{Path(args.config).stem}'
     device = init_distributed(args.launcher, args.gpu_id)

@@ -10,7 +10,8 @@ from mmpose.models import build_posenet
 from torch import nn
 
 from fmmp.checkpoints import load_weights
-from fmmp.errors import InputError
+
+from .precision import choose_precision
 
 
 def init_model(
@@ -45,19 +46,13 @@ def place(model: nn.Module, config: Config, device: str | torch.device) -> nn.Mo
     Args:
         model: an FMMP model.
         config: ``channels_last=True`` stores images' channels together, which suits convolutions on
-            many devices; ``precision`` is ``float32``, the default, or ``bfloat16``.
+            many devices; ``precision`` is ``float32``, the default, ``bfloat16`` or ``float16``.
         device: where to run.
 
     Raises:
         InputError: there is no such precision, or this torch has it not.
     """
-    precisions = {'float32': torch.float32, 'bfloat16': torch.bfloat16}
-    precision = config.get('precision', 'float32')
-    if precision not in precisions:
-        raise InputError(f'precision={precision!r}: choose from {", ".join(precisions)}')
-    if precision != 'float32' and torch.__version__ < '2.1':
-        raise InputError(f'precision={precision!r} needs torch 2.1 or newer; use float32')
-    model.precision = precisions[precision]
+    model.precision = choose_precision(config.get('precision', 'float32'), device)
     if config.get('channels_last', False):
         model.to(memory_format=torch.channels_last)
     return model.to(device)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from mmcv import Config
-from mmcv.runner import DistSamplerSeedHook, build_optimizer, get_dist_info
+from mmcv.runner import DistSamplerSeedHook, get_dist_info
 from mmcv.utils import get_logger
 from mmcv.utils.logging import logger_initialized
 from mmpose.datasets import build_dataset
@@ -24,8 +24,10 @@ from fmmp.datasets.episode_dataset import EpisodeDataset
 from fmmp.files import atomic_path
 
 from .distributed import Distributed
+from .hooks import LogHook, NonFiniteLossHook, require_loggers
 from .loaders import build_loader, loader_settings
 from .model import place
+from .optimizer import build_optimizer
 from .runner import Runner, SeedEpochHook, ValidationHook
 from .test import predict
 
@@ -51,6 +53,7 @@ def train(
         deterministic: ask torch for deterministic algorithms.
         validate: evaluate ``data.val`` every ``evaluation.interval`` epochs.
     """
+    require_loggers(config.log_config)
     if seed is None and config.get('resume_from'):
         seed = load_checkpoint_file(config.resume_from).get('meta', {}).get('seed')
     seed = _shared_seed(seed)
@@ -91,7 +94,7 @@ def train(
 
     runner = Runner(
         model,
-        optimizer=build_optimizer(model, config.optimizer),
+        optimizer=build_optimizer(model, config, get_dist_info()[1], logger),
         work_dir=str(work_dir),
         logger=logger,
         meta=dict(config=config.pretty_text, seed=seed),
@@ -100,13 +103,17 @@ def train(
     runner.timestamp = start
     runner.register_training_hooks(
         config.lr_config,
-        config.optimizer_config,
+        {'type': 'OptimizerStepHook', **(config.get('optimizer_config') or {})},
         config.checkpoint_config,
         config.log_config,
         custom_hooks_config=config.get('custom_hooks'),
     )
     runner.register_hook(DistSamplerSeedHook())
     runner.register_hook(SeedEpochHook(seed))
+    # Before the optimiser's step.
+    non_finite_loss = NonFiniteLossHook(train_set, **config.get('non_finite_loss', {}))
+    runner.register_hook(non_finite_loss, priority='HIGH')
+    runner.register_hook(LogHook(config.log_config.interval), priority='LOW')
     if val_loader is not None:
         # Before checkpoints are saved, so that they know of the best score so far.
         hook = ValidationHook(val_loader, test_fn=predict, **config.evaluation)

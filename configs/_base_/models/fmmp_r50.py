@@ -2,7 +2,12 @@
 model = dict(
     type='FMMP',
     pretrained='torchvision://resnet50',
-    backbone=dict(type='ResNet', depth=50, out_indices=(1, 2, 3)),
+    backbone=dict(
+        type='ResNet',
+        depth=50,
+        out_indices=(1, 2, 3),
+        # frozen_stages=1, norm_eval=True,  # freeze the stem and a stage; all running means
+    ),
     neck=dict(type='FeaturePyramid', in_channels=(512, 1024, 2048), out_channels=256),
     keypoint_head=dict(
         type='RecurrentMiningHead',

@@ -1,6 +1,14 @@
 # The release's schedule; the paper gives a learning rate of 1e-5.
-optimizer = dict(type='Adam', lr=1e-4)
-optimizer_config = dict()  # dict(grad_clip=dict(max_norm=1.0)) clips
+optimizer = dict(
+    type='Adam',
+    lr=1e-4,
+    # paramwise_cfg=dict(custom_keys={'backbone': dict(lr_mult=0.1)}),  # a slower backbone
+)
+auto_scale_lr = dict(enable=False, base_batch_size=16)  # --autoscale-lr enables it
+optimizer_config = dict(
+    # grad_clip=dict(max_norm=1.0),
+    # cumulative_iters=2,  # batches whose mean gradient makes a step
+)
 lr_config = dict(
     policy='step',
     warmup='linear',
