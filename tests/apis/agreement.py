@@ -1,16 +1,26 @@
 """A hook for the test of two processes; the config names it."""
 
 import json
+import time
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 from mmcv.runner import HOOKS, Hook
 
+time.sleep = lambda seconds: None  # MMCV's runner sleeps two seconds an epoch
+
 
 @HOOKS.register_module()
 class AgreementHook(Hook):
-    """Writes, epoch by epoch, how many processes have exactly the first one's parameters."""
+    """Writes, epoch by epoch, how many processes have exactly the first one's parameters.
+
+    In the third epoch it gives the second process images that are not numbers.
+    """
+
+    def before_train_iter(self, runner):
+        if runner.epoch == 2 and runner.rank == 1:
+            runner.data_batch['imgs'].fill_(torch.nan)
 
     def after_train_epoch(self, runner):
         mine = torch.cat([p.detach().flatten() for p in runner.model.parameters()])

@@ -29,6 +29,10 @@ def script(name, *arguments, **variables):
     return done
 
 
+def weights(work_dir, epoch):
+    return load_checkpoint_file(work_dir / f'epoch_{epoch}.pth')['state_dict']
+
+
 @pytest.fixture(scope='module')
 def two_processes(make_dataset, tmp_path_factory):
     """A folder with a config, and what dist_train.sh and dist_test.sh make of it.
@@ -38,7 +42,8 @@ def two_processes(make_dataset, tmp_path_factory):
     folder = tmp_path_factory.mktemp('distributed')
     config = tiny_config(make_dataset(folder / 'data'), folder / 'two')
     config.load_from = str(folder / 'initial.pth')
-    config.total_epochs = 2
+    config.total_epochs = config.evaluation.interval = 4
+    config.non_finite_loss = dict(action='skip')
     config.optimizer = dict(type='SGD', lr=1.0)
     config.lr_config = dict(policy='fixed')
     config.model.backbone.norm_eval = True
@@ -64,7 +69,7 @@ def two_processes(make_dataset, tmp_path_factory):
 
 def test_parameters_agree_across_processes_at_every_epoch(two_processes):
     folder = two_processes
-    assert (folder / 'two/agreement.jsonl').read_text().split() == ['2', '2']
+    assert (folder / 'two/agreement.jsonl').read_text().split() == ['2'] * 4
 
 
 def test_the_gradient_of_two_processes_is_that_of_one_on_the_joined_batch(two_processes):
@@ -72,29 +77,36 @@ def test_the_gradient_of_two_processes_is_that_of_one_on_the_joined_batch(two_pr
     config = Config.fromfile(str(folder / 'tiny.py'))
     config.work_dir = str(folder / 'one')
     config.data.samples_per_gpu = 4
+    config.total_epochs = 2
     config.custom_hooks = []
     train(config, seed=0, validate=False)
     initial = load_checkpoint_file(folder / 'initial.pth')
     for epoch in (1, 2):
-        one, two = (
-            load_checkpoint_file(folder / name / f'epoch_{epoch}.pth')['state_dict']
-            for name in ('one', 'two')
-        )
+        one, two = (weights(folder / name, epoch) for name in ('one', 'two'))
         for name, before in initial.items():
-            if before.is_floating_point():
-                torch.testing.assert_close(
-                    two[name] - before, one[name] - before, atol=1e-5, rtol=1e-4
-                )
+            steps = two[name] - before, one[name] - before
+            torch.testing.assert_close(*steps, atol=1e-5, rtol=1e-4)
     moved = [n for n, before in initial.items() if not torch.equal(before, one[n])]
     assert len(moved) > 100
+
+
+def test_a_loss_that_is_not_finite_in_one_process_is_skipped_in_all(two_processes):
+    folder = two_processes / 'two'
+    before, after, end = (weights(folder, epoch) for epoch in (2, 3, 4))
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    assert any(not torch.equal(end[name], after[name]) for name in before)
+    saved = load_checkpoint_file(folder / 'non_finite_iter_3_rank_1.pth')
+    (log,) = folder.glob('*.log')
+    for episode in saved['files']:
+        assert ', '.join(episode) in log.read_text()
 
 
 def test_two_processes_log_as_one(two_processes):
     folder = two_processes
     (log,) = (folder / 'two').glob('*.log.json')
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    modes = [line.get('mode') for line in lines[1:]]
-    assert modes == ['train', 'val'] * 2  # four episodes, two processes, two episodes a step each
+    # Four episodes, two processes, two episodes a step each.
+    assert [line['mode'] for line in lines[1:]] == [*['train'] * 4, 'val']
 
 
 def test_two_processes_test_as_one_whether_or_not_they_divide_the_episodes(two_processes):

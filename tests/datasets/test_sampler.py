@@ -1,3 +1,4 @@
+import pytest
 import torch
 from fmmp.datasets.sampler import EpisodeSampler
 from mmpose.datasets import build_dataset
@@ -17,6 +18,13 @@ def test_processes_share_an_epoch_in_equal_parts():
     shares = [EpisodeSampler(range(5), num_replicas=2, rank=rank) for rank in range(2)]
     assert [list(share) for share in shares] == [[0, 2, 4], [1, 3, 0]]
     assert [len(share) for share in shares] == [3, 3]
+
+
+@pytest.mark.parametrize('processes', [1, 2, 3, 4, 7])
+def test_every_episode_is_in_a_share_however_many_processes_there_are(processes):
+    shares = [EpisodeSampler(range(5), processes, rank) for rank in range(processes)]
+    assert {index for share in shares for index in share} == set(range(5))
+    assert len({len([*share]) for share in shares}) == 1
 
 
 def test_a_share_that_wraps_around_stays_in_its_epoch():
