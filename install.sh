@@ -205,13 +205,11 @@ setup() {
 # Trains on a small procedural data set for minutes and tests on categories that it has not seen.
 # What an earlier run has finished is not done again.
 demo() {
-    local config=configs/demo/synthpose.py work=work_dirs/synthpose resume=
+    local config=configs/demo/synthpose.py work=work_dirs/synthpose
     say 'drawing SynthPose'
     "$python" tools/dataset/make_synthetic.py data/synthpose
-    [ ! -e "$work/latest.pth" ] || resume="--resume-from $work/latest.pth"
     say "training: about 7 minutes on two idle cores; 'eta' is the time left"
-    # shellcheck disable=SC2086  # two words or none
-    "$python" tools/train.py "$config" --work-dir "$work" --seed 0 $resume
+    "$python" tools/train.py "$config" --work-dir "$work" --seed 0 --auto-resume
     say 'testing on 12 categories that training has not seen'
     "$python" tools/test.py "$config" "$work/latest.pth" --out "$work/results.json" --show-dir "$work/pictures"
 }

@@ -98,6 +98,28 @@ def _numpy_scalars() -> Iterator[None]:
         yield
 
 
+def load_training(path: str | Path) -> dict:
+    """Read a checkpoint to go on with its training.
+
+    Returns:
+        The checkpoint: ``state_dict``, ``optimizer``, and ``meta`` with ``epoch``, the number of
+        epochs that are finished, and ``iter``.
+
+    Raises:
+        CheckpointError: the file cannot be read, or holds weights alone.
+    """
+    checkpoint = load_checkpoint_file(path)
+    meta = checkpoint.get('meta')
+    if not (
+        isinstance(meta, dict) and {'epoch', 'iter'} <= meta.keys() and 'optimizer' in checkpoint
+    ):
+        raise CheckpointError(
+            f'{path}: holds no training to resume; start from its weights with '
+            f'--cfg-options load_from={path}'
+        )
+    return checkpoint
+
+
 def state_dict_of(checkpoint: dict) -> State:
     """The weights inside a checkpoint, wherever frameworks put them, without DDP's prefix."""
     for key in ('state_dict', 'model'):
@@ -109,9 +131,23 @@ def state_dict_of(checkpoint: dict) -> State:
 
 
 def save_atomically(checkpoint: dict, path: str | Path) -> None:
-    """``torch.save``, all of it or nothing."""
-    with atomic_path(path) as scratch:
-        torch.save(checkpoint, scratch)
+    """``torch.save``, all of it or nothing.
+
+    Raises:
+        OSError: there is no space, or another reason why the file cannot be written.
+    """
+    try:
+        with atomic_path(path) as scratch, open(scratch, 'wb') as file:
+            torch.save(checkpoint, file)
+    except (OSError, RuntimeError) as error:
+        # torch's own error, that its archive is at another position, hides the system's.
+        cause = error if isinstance(error, OSError) else error.__context__
+        if not isinstance(cause, OSError):
+            raise
+        raise OSError(
+            f'{path} could not be written: {cause.strerror or cause}; what was there before is as '
+            'it was'
+        ) from error
 
 
 def load_weights(model: nn.Module, path: str | Path) -> dict:

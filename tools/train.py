@@ -15,7 +15,13 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     add_arguments(parser)
     parser.add_argument('--work-dir', help='for checkpoints and logs [work_dirs/CONFIG]')
-    parser.add_argument('--resume-from', help='checkpoint of a training to go on with')
+    resume = parser.add_mutually_exclusive_group()
+    resume.add_argument('--resume-from', help='checkpoint of a training to go on with')
+    resume.add_argument(
+        '--auto-resume',
+        action='store_true',
+        help="go on from the work directory's newest readable checkpoint, or start if it has none",
+    )
     parser.add_argument('--no-validate', action='store_true', help='train only')
     parser.add_argument('--seed', type=int, help='of all random draws [drawn and logged]')
     parser.add_argument(
@@ -38,7 +44,14 @@ def main() -> None:
     if args.work_dir or not config.get('work_dir'):
         config.work_dir = args.work_dir or f'work_dirs/{Path(args.config).stem}'
     device = init_distributed(args.launcher, args.gpu_id)
-    train(config, device, args.seed, args.deterministic, validate=not args.no_validate)
+    train(
+        config,
+        device,
+        args.seed,
+        args.deterministic,
+        validate=not args.no_validate,
+        auto_resume=args.auto_resume,
+    )
 
 
 if __name__ == '__main__':

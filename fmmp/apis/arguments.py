@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable
 
 from mmcv import Config, DictAction
+from mmcv.runner import get_dist_info
 
 from fmmp.errors import InputError
 
@@ -40,8 +42,28 @@ def read_config(args: argparse.Namespace) -> Config:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a script; what is wrong with its input ends it in one line instead of a traceback."""
+    """Run a script; what is wrong with its input or machine ends it in one line, no traceback.
+
+    The exit status is 1 after an error, and 128 + N after signal N.
+    """
     try:
         main()
     except (InputError, OSError) as error:
-        sys.exit(f'error: {error}')
+        sys.exit(f'error: {_one_line(error)}')
+    except RuntimeError as error:
+        if not str(error).startswith('DataLoader worker'):
+            raise
+        sys.exit(
+            f'error: {_one_line(error)}; a worker that is killed most often lacked memory: lower '
+            'data.workers_per_gpu or data.samples_per_gpu, or ask for more'
+        )
+    except KeyboardInterrupt as interrupt:
+        if get_dist_info()[0] == 0:
+            print(str(interrupt) or 'interrupted', file=sys.stderr)
+        sys.exit(128 + getattr(interrupt, 'number', signal.SIGINT))
+
+
+def _one_line(error: Exception) -> str:
+    """An error's message; of one in a data loader's worker, what the worker says last."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[-1] if lines[0].startswith('Caught ') else ' '.join(lines)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -10,6 +12,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 LAUNCHERS = ('none', 'pytorch', 'slurm')
+Result = TypeVar('Result')
 
 
 def init_distributed(launcher: str = 'none', gpu_id: int = 0) -> torch.device:
@@ -73,6 +76,22 @@ def collect(results: list) -> list:
     parts = [None] * dist.get_world_size()
     dist.all_gather_object(parts, results)
     return [result for part in parts for result in part]
+
+
+def in_first_process(function: Callable[[], Result]) -> Result:
+    """Call a function in the first process alone; its result, or its error, reaches all."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return function()
+    outcome = [None, None]
+    if dist.get_rank() == 0:
+        try:
+            outcome[0] = function()
+        except Exception as error:
+            outcome[1] = error
+    dist.broadcast_object_list(outcome, src=0)
+    if outcome[1] is not None:
+        raise outcome[1]
+    return outcome[0]
 
 
 def broadcast_buffers(model: nn.Module) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import cv2
 import torch
 from mmcv.runner import get_dist_info
@@ -33,15 +35,17 @@ def build_loader(
         batch_size=samples_per_gpu,
         sampler=EpisodeSampler(dataset, num_replicas=world_size, rank=rank),
         num_workers=workers_per_gpu,
-        worker_init_fn=_one_thread,
+        worker_init_fn=_start_worker,
         **{**settings, **kwargs},
     )
 
 
-def _one_thread(_: int) -> None:
-    """The workers themselves run side by side."""
+def _start_worker(_: int) -> None:
+    """One thread, for the workers themselves run side by side; the main process ends them."""
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
+    for number in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C and schedulers send them to all
+        signal.signal(number, signal.SIG_IGN)
 
 
 def loader_settings(data: dict, subset: str) -> dict:

@@ -6,18 +6,22 @@ import os
 import time
 from pathlib import Path
 
-import mmcv
 import torch
 from mmcv.runner import EpochBasedRunner, Hook, get_dist_info
 from mmpose.core import EvalHook
 from torch import nn
+from torch.utils.data import DataLoader
 
-import fmmp
-from fmmp.checkpoints import CheckpointError, load_weights, save_atomically
+from fmmp.checkpoints import load_training, load_weights, save_atomically
+from fmmp.files import link_atomically
+
+from .work_dir import LATEST
 
 
 class Runner(EpochBasedRunner):
     """MMCV's epoch-based runner that saves atomically and loads without running code."""
+
+    _best_saved = None  # name of the best checkpoint that the newest one knows of
 
     def save_checkpoint(
         self,
@@ -38,55 +42,101 @@ class Runner(EpochBasedRunner):
         """
         if get_dist_info()[0] != 0:
             return
+        path = Path(out_dir) / filename_tmpl.format(self.epoch + 1)
+        save_atomically(self._checkpoint(self.epoch + 1, save_optimizer, meta), path)
+        if create_symlink:
+            link_atomically(path.with_name(LATEST), path.name)
+            self._best_saved = self._best()
+            self.remove_outdated_best()
+
+    def save_interrupted(self, name: str) -> None:
+        """Save the state within an epoch; resumed, it begins the epoch again.
+
+        Args:
+            name: the file's, in the work directory.
+        """
+        if get_dist_info()[0] == 0:
+            save_atomically(self._checkpoint(self.epoch), Path(self.work_dir) / name)
+
+    def remove_outdated_best(self) -> None:
+        """Remove best checkpoints but the run's, and the one that the newest checkpoint knows of.
+
+        So a training that is killed and resumed always finds the best one it remembers.
+        """
+        folder = Path(self.work_dir)
+        keep = {self._best(), self._best_saved, Path(os.path.realpath(folder / LATEST)).name}
+        for path in folder.glob('best_*_epoch_*.pth'):
+            if path.name not in keep:
+                path.unlink()
+
+    def _best(self) -> str | None:
+        best = self.meta.get('hook_msgs', {}).get('best_ckpt')
+        return Path(best).name if best else None
+
+    def _checkpoint(
+        self, epochs: int, save_optimizer: bool = True, meta: dict | None = None
+    ) -> dict:
         meta = {
-            **(self.meta or {}),
+            **self.meta,
             **(meta or {}),
-            'epoch': self.epoch + 1,
+            'epoch': epochs,
             'iter': self.iter,
-            'fmmp_version': fmmp.__version__,
-            'mmcv_version': mmcv.__version__,
             'time': time.asctime(),
         }
         checkpoint = {'meta': meta, 'state_dict': unwrap(self.model).state_dict()}
         if save_optimizer:
             checkpoint['optimizer'] = self.optimizer.state_dict()
-        path = Path(out_dir) / filename_tmpl.format(self.epoch + 1)
-        save_atomically(checkpoint, path)
-        if create_symlink:
-            link = path.with_name('latest.pth')
-            temporary = path.with_name('.latest.pth')
-            temporary.unlink(missing_ok=True)
-            temporary.symlink_to(path.name)
-            os.replace(temporary, link)
+        return checkpoint
 
     def load_checkpoint(self, filename: str, *_: object, **__: object) -> dict:
         """Load weights, ours or released ones; every tensor must fit. Returns the checkpoint."""
         return load_weights(unwrap(self.model), filename)
 
     def resume(self, checkpoint: str, *args: object, **kwargs: object) -> None:
-        """Go on from a checkpoint of a training.
+        """Go on from a checkpoint of a training, at the beginning of an epoch.
+
+        Everything that hooks keep in ``meta`` comes back: the best score, a loss scaler's state.
 
         Raises:
-            CheckpointError: the checkpoint holds weights alone.
+            CheckpointError: the checkpoint does not fit, or holds weights alone.
         """
-        saved = self.load_checkpoint(checkpoint)
-        if not {'epoch', 'iter'} <= saved.get('meta', {}).keys() or 'optimizer' not in saved:
-            raise CheckpointError(
-                f'{checkpoint}: holds no training to resume; start from its weights with '
-                f'--cfg-options load_from={checkpoint}'
-            )
-        self._epoch, self._iter = saved['meta']['epoch'], saved['meta']['iter']
-        self.meta['hook_msgs'] = saved['meta'].get('hook_msgs', {})
+        saved = load_training(checkpoint)
+        load_weights(unwrap(self.model), checkpoint)
         self.optimizer.load_state_dict(saved['optimizer'])
-        self.logger.info('resumed %s at epoch %d, iteration %d', checkpoint, self.epoch, self.iter)
+        self._epoch, self._iter = saved['meta']['epoch'], saved['meta']['iter']
+        kept = {k: v for k, v in saved['meta'].items() if k not in ('epoch', 'iter', 'time')}
+        self.meta = {**kept, **self.meta}
+        self._best_saved = self._best()
+        self.logger.info('resumed %s after epoch %d', checkpoint, self.epoch)
+
+    def run(self, data_loaders: list[DataLoader], *args: object, **kwargs: object) -> None:
+        """Train; the first iteration follows from the epoch.
+
+        A resumed training may have other batches, or have been interrupted within an epoch.
+        """
+        first = self.epoch * len(data_loaders[0])
+        if self.iter != first:
+            self.logger.warning('iteration %d becomes %d, where the epoch begins', self.iter, first)
+            self._iter = first
+        super().run(data_loaders, *args, **kwargs)
 
 
 class ValidationHook(EvalHook):
-    """MMPose's evaluation hook; every process evaluates, and the first one saves the best."""
+    """MMPose's evaluation hook; every process evaluates, and the first one saves the best.
 
-    def _save_ckpt(self, runner: EpochBasedRunner, key_score: float) -> None:
-        if runner.rank == 0:
-            super()._save_ckpt(runner, key_score)
+    The best checkpoint so far is removed only when the newest checkpoint knows of the next.
+    """
+
+    def _save_ckpt(self, runner: Runner, key_score: float) -> None:
+        messages = runner.meta['hook_msgs']
+        best = messages.get('best_score', self.init_value_map[self.rule])
+        if runner.rank != 0 or not self.compare_func(key_score, best):
+            return
+        name = f'best_{self.key_indicator}_epoch_{runner.epoch + 1}.pth'
+        messages.update(best_score=float(key_score), best_ckpt=str(Path(self.out_dir) / name))
+        runner.save_checkpoint(self.out_dir, name, create_symlink=False)
+        runner.remove_outdated_best()
+        runner.logger.info('best %s so far: %.4f, saved as %s', self.key_indicator, key_score, name)
 
 
 class SeedEpochHook(Hook):

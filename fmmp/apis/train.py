@@ -19,17 +19,21 @@ from mmpose.datasets import build_dataset
 from mmpose.models import build_posenet
 from mmpose.utils import collect_env
 
-from fmmp.checkpoints import load_checkpoint_file, load_weights
+from fmmp.checkpoints import load_training, load_weights
 from fmmp.datasets.episode_dataset import EpisodeDataset
+from fmmp.errors import InputError
 from fmmp.files import atomic_path
 
-from .distributed import Distributed
+from .distributed import Distributed, in_first_process
+from .environment import versions
 from .hooks import LogHook, NonFiniteLossHook, require_loggers
+from .interruption import interruptible
 from .loaders import build_loader, loader_settings
 from .model import place
 from .optimizer import build_optimizer
 from .runner import Runner, SeedEpochHook, ValidationHook
 from .test import predict
+from .work_dir import newest_readable, own, require_own_checkpoints
 
 
 def train(
@@ -38,11 +42,13 @@ def train(
     seed: int | None = None,
     deterministic: bool = False,
     validate: bool = True,
+    auto_resume: bool = False,
 ) -> None:
     """Train a config's model into its work directory.
 
     Bad settings and files raise before the first step. Writes checkpoints, ``latest.pth``, the best
-    one by mPCK, the config, and logs as text and as JSON lines.
+    one by mPCK, the config, and logs as text and as JSON lines. A work directory holds one training
+    alone.
 
     Args:
         config: the config, with ``work_dir`` set; ``resume_from`` goes on from a checkpoint of a
@@ -52,16 +58,45 @@ def train(
             resume, else drawn and logged.
         deterministic: ask torch for deterministic algorithms.
         validate: evaluate ``data.val`` every ``evaluation.interval`` epochs.
+        auto_resume: go on from the work directory's newest readable checkpoint; start if it has
+            none.
+
+    Raises:
+        InputError: a file or a setting cannot be used, another training uses the work directory, or
+            it holds another training's checkpoints.
+        Interrupted: SIGINT or SIGTERM came; what was trained so far is saved.
     """
     require_loggers(config.log_config)
-    if seed is None and config.get('resume_from'):
-        seed = load_checkpoint_file(config.resume_from).get('meta', {}).get('seed')
+    if not config.checkpoint_config.get('by_epoch', True):
+        raise InputError('checkpoint_config.by_epoch=False: trainings go on from whole epochs')
+    work_dir = Path(config.work_dir)
+    resume_from = config.get('resume_from')
+    if auto_resume and resume_from:
+        raise InputError(f'auto_resume, or resume_from={resume_from}: choose one')
+    with own(work_dir):
+        if not auto_resume:
+            in_first_process(lambda: require_own_checkpoints(work_dir, resume_from))
+        _train(config, device, seed, deterministic, validate, auto_resume)
+
+
+def _train(
+    config: Config,
+    device: str | torch.device,
+    seed: int | None,
+    deterministic: bool,
+    validate: bool,
+    auto_resume: bool,
+) -> None:
+    work_dir = Path(config.work_dir)
+    start = time.strftime('%Y%m%d_%H%M%S')
+    logger = _run_logger(work_dir / f'{start}.log', config.get('log_level', 'INFO'))
+    resume_from = config.get('resume_from')
+    if auto_resume:
+        resume_from = in_first_process(lambda: newest_readable(work_dir, logger))
+    if seed is None and resume_from:
+        seed = load_training(resume_from)['meta'].get('seed')
     seed = _shared_seed(seed)
     _seed_everything(seed, deterministic)
-    start = time.strftime('%Y%m%d_%H%M%S')
-    work_dir = Path(config.work_dir)
-    work_dir.mkdir(parents=True, exist_ok=True)
-    logger = _run_logger(work_dir / f'{start}.log', config.get('log_level', 'INFO'))
     logger.info('Environment:\n%s', '\n'.join(f'{k}: {v}' for k, v in collect_env().items()))
     logger.info('Config:\n%s', config.pretty_text)
     logger.info('seed %d, deterministic %s, device %s', seed, deterministic, device)
@@ -79,10 +114,10 @@ def train(
         _log_left_out(logger, 'validation', val_set)
 
     settings = config.model.copy()
-    if config.get('resume_from') or config.get('load_from'):
+    if resume_from or config.get('load_from'):
         settings.pretrained = None  # its weights would be replaced at once
     model = build_posenet(settings)
-    if config.get('load_from') and not config.get('resume_from'):
+    if config.get('load_from') and not resume_from:
         load_weights(model, config.load_from)
         logger.info('weights from %s', config.load_from)
     place(model, config, device)
@@ -97,7 +132,7 @@ def train(
         optimizer=build_optimizer(model, config, get_dist_info()[1], logger),
         work_dir=str(work_dir),
         logger=logger,
-        meta=dict(config=config.pretty_text, seed=seed),
+        meta=dict(config=config.pretty_text, seed=seed, versions=versions()),
         max_epochs=config.total_epochs,
     )
     runner.timestamp = start
@@ -118,9 +153,10 @@ def train(
         # Before checkpoints are saved, so that they know of the best score so far.
         hook = ValidationHook(val_loader, test_fn=predict, **config.evaluation)
         runner.register_hook(hook, priority='ABOVE_NORMAL')
-    if config.get('resume_from'):
-        runner.resume(config.resume_from)
-    runner.run([train_loader], config.get('workflow', [('train', 1)]))
+    if resume_from:
+        runner.resume(resume_from)
+    with interruptible(runner):
+        runner.run([train_loader], config.get('workflow', [('train', 1)]))
 
 
 def _log_left_out(logger: logging.Logger, use: str, dataset: EpisodeDataset) -> None:
@@ -135,7 +171,16 @@ def _run_logger(log_file: Path, level: str) -> logging.Logger:
         logger.removeHandler(handler)
         handler.close()
     logger_initialized.pop(logger.name, None)
-    return get_logger(logger.name, str(log_file), level)
+    logger = get_logger(logger.name, str(log_file), level)
+    for handler in logger.handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.handleError = _raise  # a full disk is an error, not a traceback a line
+    return logger
+
+
+def _raise(_: logging.LogRecord) -> None:
+    """Let the error that is being handled pass."""
+    raise
 
 
 def _shared_seed(seed: int | None) -> int:

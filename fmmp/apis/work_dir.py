@@ -1,0 +1,122 @@
+"""A training's work directory: one process at a time, one training's checkpoints."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import logging
+import os
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from fmmp.checkpoints import load_checkpoint_file, load_training
+from fmmp.errors import CheckpointError, InputError
+from fmmp.files import link_atomically, remove_unfinished
+
+from .distributed import in_first_process
+
+LATEST = 'latest.pth'
+
+
+@contextmanager
+def own(work_dir: Path) -> Iterator[None]:
+    """Make a work directory and keep other trainings out of it; remove what a kill has left.
+
+    Raises:
+        InputError: another training uses it.
+    """
+    with ExitStack() as stack:
+        in_first_process(lambda: stack.enter_context(_owned_by_process(work_dir)))
+        yield
+
+
+@contextmanager
+def _owned_by_process(work_dir: Path) -> Iterator[None]:
+    """Lock the file ``.lock``.
+
+    The system takes the lock back when the process ends, however it ends. Unlike ``flock``'s, this
+    lock is not handed down to the data loader's workers, which outlive a killed process by seconds.
+    """
+    work_dir.mkdir(parents=True, exist_ok=True)
+    with open(work_dir / '.lock', 'a+') as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EAGAIN):
+                file.seek(0)
+                raise InputError(
+                    f'{work_dir} is in use by {file.read() or "another training"}: wait for it, '
+                    'stop it, or name another folder with --work-dir'
+                ) from None
+            # This file system knows no locks: go on without.
+        file.truncate(0)
+        file.write(f'process {os.getpid()} on {socket.gethostname()}')
+        file.flush()
+        remove_unfinished(work_dir)
+        yield
+
+
+def checkpoints(work_dir: Path) -> list[Path]:
+    """The checkpoints of finished epochs, the newest first; the best so far are among them."""
+    numbered = []
+    for path in work_dir.glob('*.pth'):
+        match = re.fullmatch(r'(best_.*_)?epoch_(\d+)\.pth', path.name)
+        if match:
+            numbered.append((int(match[2]), match[1] is None, path))
+    return [path for *_, path in sorted(numbered, reverse=True)]
+
+
+def newest_readable(work_dir: Path, logger: logging.Logger) -> str | None:
+    """The newest checkpoint that can be read, or None; ``latest.pth`` then points to it.
+
+    Args:
+        work_dir: the work directory.
+        logger: told of newer ones that cannot.
+
+    Raises:
+        CheckpointError: there are checkpoints, and none can be read.
+    """
+    found = checkpoints(work_dir)
+    for path in found:
+        try:
+            load_checkpoint_file(path)
+        except CheckpointError as error:
+            logger.warning('passed over: %s', error)
+            continue
+        # Elsewhere if a kill came before the link was set, or if it was set to a damaged file.
+        link_atomically(work_dir / LATEST, path.name)
+        return str(path)
+    if found:
+        raise CheckpointError(
+            f'{work_dir}: none of its {len(found)} checkpoints can be read: name another folder '
+            'with --work-dir, or move them away to start afresh'
+        )
+    return None
+
+
+def require_own_checkpoints(work_dir: Path, resume_from: str | None) -> None:
+    """Make sure that no checkpoints of another training, or of later epochs, are in the way.
+
+    Args:
+        work_dir: the work directory.
+        resume_from: the checkpoint to go on from, if any.
+
+    Raises:
+        CheckpointError: it cannot be resumed.
+        InputError: there are such checkpoints.
+    """
+    epoch = load_training(resume_from)['meta']['epoch'] if resume_from else 0
+    later = [path.name for path in checkpoints(work_dir) if _epoch(path) > epoch]
+    if later:
+        why = f', and {resume_from} is of epoch {epoch}' if resume_from else ' of another training'
+        raise InputError(
+            f'{work_dir} holds {later[0]}{why}: go on from the newest by --auto-resume, or '
+            'name another folder with --work-dir'
+        )
+
+
+def _epoch(path: Path) -> int:
+    return int(re.search(r'(\d+)\.pth$', path.name)[1])

@@ -1,0 +1,184 @@
+"""Going on after kills, damage, full disks and signals."""
+
+import logging
+import os
+import resource
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+from mmcv.runner import HOOKS, Hook
+
+from fmmp.apis import train
+from fmmp.apis.interruption import Interrupted
+from fmmp.checkpoints import load_checkpoint_file
+from fmmp.errors import CheckpointError, InputError
+from tests.tiny import ROOT, tiny_config
+
+
+@HOOKS.register_module()
+class CallAtIteration(Hook):
+    """Calls a function before an iteration."""
+
+    function = None
+
+    def __init__(self, iteration):
+        self.iteration = iteration
+
+    def before_train_iter(self, runner):
+        if runner.iter == self.iteration:
+            CallAtIteration.function()
+
+
+@pytest.fixture
+def config(small_dataset, tmp_path):
+    """Makes a config of some epochs of two iterations, and a narrow backbone."""
+
+    def make(epochs, name='work'):
+        config = tiny_config(small_dataset, tmp_path / name)
+        config.model.backbone.base_channels = 8
+        config.model.neck.in_channels = (16, 32, 64)
+        config.total_epochs = epochs
+        return config
+
+    return make
+
+
+def go(config, **kwargs):
+    train(config, seed=3, deterministic=True, validate=False, **kwargs)
+
+
+def assert_same_weights(first, second):
+    first, second = (load_checkpoint_file(path)['state_dict'] for path in (first, second))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def unfinished(folder):
+    return [*folder.glob('.unfinished-*')]
+
+
+def test_a_training_killed_at_random_moments_ends_like_one_never_stopped():
+    command = [sys.executable, 'benchmarks/kill_and_resume.py', '--kills', '2', '--seed', '3']
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith('2 kills') and 'bit for bit' in done.stdout
+
+
+def test_a_truncated_newest_checkpoint_is_passed_over_with_a_warning(config, tmp_path, caplog):
+    go(config(2, 'whole'))
+    work_dir = tmp_path / 'work'
+    go(config(2), auto_resume=True)  # with nothing to resume it starts
+    newest = work_dir / 'epoch_2.pth'
+    newest.write_bytes(newest.read_bytes()[:1000])
+    (work_dir / '.unfinished-epoch_2.pth.0.pth').touch()
+    logging.getLogger('fmmp').propagate = True
+    go(config(2), auto_resume=True)
+    assert 'passed over' in caplog.text and 'epoch_2.pth' in caplog.text
+    assert_same_weights(work_dir / 'latest.pth', tmp_path / 'whole/latest.pth')
+    assert (work_dir / 'latest.pth').resolve() == newest and not unfinished(work_dir)
+
+
+def test_a_work_directory_without_a_readable_checkpoint_is_not_started_over(config, tmp_path):
+    (tmp_path / 'work').mkdir()
+    (tmp_path / 'work/epoch_7.pth').touch()
+    with pytest.raises(CheckpointError, match='none of its 1 checkpoints can be read'):
+        go(config(1), auto_resume=True)
+
+
+def test_another_training_finds_the_ways_out_of_an_occupied_work_directory(config, tmp_path):
+    go(config(2))
+    with pytest.raises(InputError, match='epoch_2.pth of another.*--auto-resume.*--work-dir'):
+        go(config(2))
+    back = config(2)
+    back.resume_from = str(tmp_path / 'work/epoch_1.pth')
+    with pytest.raises(InputError, match='holds epoch_2.pth, and .* is of epoch 1'):
+        go(back)
+    with pytest.raises(InputError, match='choose one'):
+        go(back, auto_resume=True)
+
+
+def test_two_trainings_never_share_a_work_directory(config, tmp_path):
+    work_dir = tmp_path / 'work'
+    work_dir.mkdir()
+    hold = (
+        "import fcntl; f = open('.lock', 'w'); fcntl.lockf(f, fcntl.LOCK_EX); f.write('process 7')"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, '-c', f'{hold}; f.flush(); print(flush=True); input()'],
+        cwd=work_dir,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with holder:
+        holder.stdout.readline()
+        with pytest.raises(InputError, match='work is in use by process 7.*--work-dir'):
+            go(config(1))
+        holder.kill()
+    go(config(1))  # a killed process holds nothing
+    assert (work_dir / 'latest.pth').exists()
+
+
+def test_a_full_disk_leaves_the_checkpoint_before_and_is_named(config, tmp_path):
+    go(config(1))
+    work_dir = tmp_path / 'work'
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, limits[1]))  # bytes; logs are smaller
+    try:
+        with pytest.raises(OSError, match='epoch_2.pth could not be written: File too large'):
+            go(config(2), auto_resume=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert load_checkpoint_file(work_dir / 'latest.pth')['meta']['epoch'] == 1
+    assert not unfinished(work_dir) and not (work_dir / 'epoch_2.pth').exists()
+
+
+@pytest.fixture
+def stopped(config, monkeypatch):
+    """A config of two epochs that a signal stops in the last iteration."""
+
+    def make(number):
+        stopped = config(2)
+        stopped.custom_hooks = [dict(type='CallAtIteration', iteration=3)]
+        monkeypatch.setattr(CallAtIteration, 'function', lambda: os.kill(os.getpid(), number))
+        return stopped
+
+    return make
+
+
+def test_ctrl_c_saves_where_it_was_and_says_how_to_go_on(stopped, tmp_path):
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(Interrupted, match='epoch 2: --auto-resume goes on from epoch_1.pth') as end:
+        go(stopped(signal.SIGINT))
+    assert end.value.number == signal.SIGINT and 'interrupted.pth' in str(end.value)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert load_checkpoint_file(tmp_path / 'work/interrupted.pth')['meta']['epoch'] == 1
+
+
+def test_a_preempted_training_goes_on_and_ends_like_one_never_stopped(stopped, config, tmp_path):
+    with pytest.raises(Interrupted):
+        go(stopped(signal.SIGTERM))
+    go(config(2, 'whole'))
+    go(config(2), auto_resume=True)
+    assert_same_weights(tmp_path / 'work/latest.pth', tmp_path / 'whole/latest.pth')
+    assert not (tmp_path / 'work/interrupted.pth').exists()
+
+
+def test_what_an_interruption_saved_begins_its_epoch_again(stopped, config, tmp_path):
+    with pytest.raises(Interrupted):
+        go(stopped(signal.SIGTERM))
+    again = config(2, 'again')
+    again.resume_from = str(tmp_path / 'work/interrupted.pth')
+    go(again)
+    meta = load_checkpoint_file(tmp_path / 'again/epoch_2.pth')['meta']
+    assert (meta['epoch'], meta['iter']) == (2, 4)
+
+
+def test_a_checkpoint_tells_what_it_was_trained_with(config, tmp_path):
+    go(config(1))
+    meta = load_checkpoint_file(tmp_path / 'work/latest.pth')['meta']
+    assert meta['seed'] == 3 and 'total_epochs = 1' in meta['config']
+    assert meta['versions']['torch'] == torch.__version__
+    assert {'fmmp', 'git', 'python', 'mmcv', 'mmpose', 'platform'} <= meta['versions'].keys()
+    assert all(type(value) is str for value in meta['versions'].values())

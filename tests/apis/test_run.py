@@ -1,0 +1,63 @@
+"""What ends a script, and how."""
+
+import os
+import signal
+
+import pytest
+from torch.utils.data import DataLoader, Dataset
+
+from fmmp.apis import run
+from fmmp.errors import InputError
+
+
+class Broken(Dataset):
+    def __init__(self, action):
+        self.action = action
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        self.action()
+
+
+def kill_this_process():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def refuse():
+    raise InputError('cat.jpg is broken')
+
+
+def load_with_a_worker(action):
+    return lambda: list(DataLoader(Broken(action), num_workers=1))
+
+
+@pytest.mark.parametrize(
+    ('action', 'message'),
+    [
+        (kill_this_process, 'DataLoader worker .*killed.*workers_per_gpu'),
+        (refuse, 'error: .*cat.jpg is broken'),
+    ],
+)
+def test_what_goes_wrong_in_a_loaders_worker_ends_a_script_in_one_line(action, message):
+    with pytest.raises(SystemExit, match=message) as end:
+        run(load_with_a_worker(action))
+    assert '\n' not in str(end.value)
+
+
+def test_an_unexpected_error_keeps_its_traceback():
+    def fail():
+        raise RuntimeError('a bug')
+
+    with pytest.raises(RuntimeError, match='a bug'):
+        run(fail)
+
+
+def test_an_interruption_ends_a_script_with_its_signals_status(capsys):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as end:
+        run(interrupt)
+    assert end.value.code == 130 and capsys.readouterr().err == 'interrupted\n'
