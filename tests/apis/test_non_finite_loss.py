@@ -51,6 +51,8 @@ def test_too_many_in_a_row_stop_the_training(tmp_path):
     bad = math.nan
     runner = make_runner(tmp_path, action='skip', max_in_a_row=2)
     assert run(runner, batches(bad, bad, 1, bad, bad)) == -1
+    saved = {path.name for path in tmp_path.iterdir()}
+    assert saved == {'non_finite_iter_1.pth', 'non_finite_iter_2.pth'}
     with pytest.raises(NonFiniteLossError, match=r'iteration 5 .*2 before it were skipped'):
         run(make_runner(tmp_path, action='skip', max_in_a_row=2), batches(1, 1, bad, bad, bad))
 

@@ -22,9 +22,11 @@ def test_train_then_test_by_the_scripts(small_dataset, tmp_path):
     config = tmp_path / 'tiny.py'
     tiny_config(small_dataset).dump(str(config))
     work_dir = tmp_path / 'work'
-    trained = run('tools/train.py', config, '--work-dir', work_dir, '--seed', 0, '--no-validate')
+    options = '--seed', 0, '--no-validate', '--autoscale-lr'
+    trained = run('tools/train.py', config, '--work-dir', work_dir, *options)
     assert trained.returncode == 0, trained.stderr
-    assert 'eta:' in trained.stderr + trained.stdout
+    log = trained.stderr + trained.stdout
+    assert 'eta:' in log and '2 episodes a step, learning rate 1.25e-05' in log
     out = tmp_path / 'results.json'
     tested = run('tools/test.py', config, work_dir / 'latest.pth', '--out', out, '--eval', 'PCK')
     assert tested.returncode == 0, tested.stderr

@@ -44,17 +44,18 @@ class TextLogger(TextLoggerHook):
         return float(f'{items:.6g}') if isinstance(items, float) else items
 
     def _log_info(self, log_dict: dict, runner: EpochBasedRunner) -> None:
-        overall = {name: value for name, value in log_dict.items() if '/' not in name}
+        overall, categories = {}, {}
+        for name, value in log_dict.items():
+            metric, _, category = name.partition('/')
+            if category:
+                categories.setdefault(category, []).append(f'{metric}: {value:.4f}')
+            else:
+                overall[name] = value
         if 'memory' in overall and not torch.cuda.is_available():  # MMCV leaves it out
             overall['memory (MB)'] = overall.pop('memory')
         super()._log_info(overall, runner)
-        categories = {}
-        for name in log_dict.keys() - overall.keys() - {'memory'}:
-            metric, category = name.split('/', 1)
-            categories.setdefault(category, {})[metric] = log_dict[name]
-        for category, metrics in sorted(categories.items()):
-            numbers = ', '.join(f'{name}: {metrics[name]:.4f}' for name in sorted(metrics))
-            runner.logger.info('  %s: %s', category, numbers)
+        for category, metrics in categories.items():
+            runner.logger.info('  %s: %s', category, ', '.join(metrics))
 
 
 class LogHook(Hook):

@@ -25,7 +25,7 @@ class NonFiniteLossHook(Hook):
     Args:
         dataset: the training's, which names the files.
         action: ``stop``, or ``skip``: make no step, and go on.
-        max_in_a_row: so many are left out one after the other, and saved in all; more stop.
+        max_in_a_row: so many are left out one after the other, and saved in all; one more stops.
     """
 
     def __init__(
@@ -59,15 +59,16 @@ class NonFiniteLossHook(Hook):
             self.in_a_row = 0
             return
         counts = runner.meta['hook_msgs']
-        report = self._report(runner, save=counts['skipped'] <= self.max_in_a_row)
-        self.in_a_row += 1
-        if self.in_a_row > self.max_in_a_row:
+        stop = self.in_a_row == self.max_in_a_row
+        report = self._report(runner, save=stop or counts['skipped'] < self.max_in_a_row)
+        if stop:
             before = f' ({self.max_in_a_row} before it were skipped)' if self.max_in_a_row else ''
             raise NonFiniteLossError(
                 f'{report}{before}. Look at these files; lower the learning rate or clip gradients '
                 '(optimizer_config.grad_clip); a few such batches can be skipped with '
                 'non_finite_loss.action=skip'
             )
+        self.in_a_row += 1
         counts['skipped'] += 1
         runner.logger.warning('%s. Skipped; %d so far', report, counts['skipped'])
         runner.outputs['skipped'] = True

@@ -77,4 +77,4 @@ class OptimizerStepHook(Hook):
         runner.optimizer.zero_grad()
         if self.scaler.is_enabled():
             runner.meta['hook_msgs']['loss_scaler'] = self.scaler.state_dict()
-            runner.log_buffer.update({'scale': self.scaler.get_scale()})
+            runner.log_buffer.update({'loss_scale': self.scaler.get_scale()})
