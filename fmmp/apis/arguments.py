@@ -12,7 +12,7 @@ from mmcv.runner import get_dist_info
 
 from fmmp.errors import InputError
 
-from .distributed import LAUNCHERS
+from .distributed import LAUNCHERS, leave_distributed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +48,7 @@ def run(main: Callable[[], None]) -> None:
     """
     try:
         main()
+        leave_distributed()
     except (InputError, OSError) as error:
         sys.exit(f'error: {_one_line(error)}')
     except RuntimeError as error:

@@ -46,6 +46,12 @@ def init_distributed(launcher: str = 'none', gpu_id: int = 0) -> torch.device:
     return device
 
 
+def leave_distributed() -> None:
+    """Part from the other processes, if any, when all work is done."""
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
+
+
 def _local_gpu() -> int:
     """This process's GPU; slurm may show each process its own alone."""
     return int(os.environ['LOCAL_RANK']) % torch.cuda.device_count()

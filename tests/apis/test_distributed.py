@@ -11,6 +11,7 @@ from mmcv import Config
 
 from fmmp.apis import init_distributed, init_model, train
 from fmmp.apis import test as evaluate
+from fmmp.apis.distributed import leave_distributed
 from fmmp.checkpoints import load_checkpoint_file, save_atomically
 from tests.tiny import ROOT, tiny_config
 
@@ -133,6 +134,23 @@ def test_slurm_gets_what_the_environment_asks_for(tmp_path):
     done = script('slurm_test.sh', 'gpu', 'try', 'c.py', 'a.pth', GPUS='16', **path)
     assert '--ntasks 16 --ntasks-per-node 8' in done.stdout
     assert done.stdout.endswith('test.py c.py a.pth --launcher slurm\n')
+
+
+def test_slurms_variables_join_its_processes(tmp_path, monkeypatch):
+    scontrol = tmp_path / 'scontrol'
+    scontrol.write_text('#!/bin/sh\necho localhost\necho node-2\n')
+    scontrol.chmod(0o755)
+    monkeypatch.setenv('PATH', f'{tmp_path}:{os.environ["PATH"]}')
+    for name in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT'):
+        monkeypatch.setenv(name, '')
+        monkeypatch.delenv(name)
+    slurm = {'PROCID': '0', 'NTASKS': '1', 'LOCALID': '0', 'JOB_ID': '12345', 'NODELIST': 'n[1-2]'}
+    for name, value in slurm.items():
+        monkeypatch.setenv(f'SLURM_{name}', value)
+    init_distributed('slurm')
+    assert torch.distributed.get_world_size() == 1
+    leave_distributed()
+    assert os.environ['MASTER_ADDR'] == 'localhost' and os.environ['MASTER_PORT'] == '32345'
 
 
 def test_a_launcher_that_launched_nothing_is_named(monkeypatch):
