@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import tarfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fmmp.architecture import settings_of
 from fmmp.errors import CheckpointError
 from fmmp.files import atomic_path
 
@@ -73,6 +76,7 @@ def load_checkpoint_file(path: str | Path) -> dict:
     if not path.is_file():
         raise CheckpointError(f'{path}: no such checkpoint')
     try:
+        _refuse_other_archives(path)
         with _numpy_scalars():
             checkpoint = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:  # whatever a damaged file leads to; no code of its own has run
@@ -84,6 +88,16 @@ def load_checkpoint_file(path: str | Path) -> dict:
     if not isinstance(checkpoint, dict):
         raise CheckpointError(f'{path}: holds a {type(checkpoint).__name__}, not a state dict')
     return checkpoint
+
+
+def _refuse_other_archives(path: Path) -> None:
+    """Refuse what ``torch.load`` reads beside tensors, and before 2.6 not safely."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if any(name.endswith('/constants.pkl') for name in archive.namelist()):
+                raise CheckpointError('TorchScript')
+    elif tarfile.is_tarfile(path):
+        raise CheckpointError('tar')
 
 
 @contextmanager
@@ -162,7 +176,10 @@ def load_weights(model: nn.Module, path: str | Path) -> dict:
     checkpoint = load_checkpoint_file(path)
     state = state_dict_of(checkpoint)
     if is_released(state):
-        state = released_to_ours(state)
+        try:
+            state = released_to_ours(state)
+        except CheckpointError as error:
+            raise CheckpointError(f"{path}: has the release's names, but {error}") from None
     _load_checked(model, state, path)
     return checkpoint
 
@@ -202,7 +219,7 @@ def load_pretrained(backbone: nn.Module, source: str) -> None:
         optional += r'|norm\d\.'
     defaults = {n: v for n, v in backbone.state_dict().items() if re.match(optional, n)}
     state = {n: v for n, v in state.items() if not useless.match(n)}
-    _load_checked(backbone, {**defaults, **state}, source)
+    _load_checked(backbone, state, source, defaults, prefix='backbone.')
 
 
 def _download(source: str) -> Path:
@@ -223,27 +240,59 @@ def _download(source: str) -> Path:
     return path
 
 
-def _load_checked(model: nn.Module, state: State, source: str | Path) -> None:
+def _load_checked(
+    model: nn.Module,
+    state: State,
+    source: str | Path,
+    defaults: State | None = None,
+    prefix: str = '',
+) -> None:
+    """Load weights that all fit.
+
+    Args:
+        model: the model, or its backbone.
+        state: the weights.
+        source: where they are from, for errors.
+        defaults: weights that need not be in ``state``.
+        prefix: of the names in the whole model.
+    """
     own = model.state_dict()
+    if not own.keys() & state.keys():
+        names = _shortened(sorted(state)) or 'none'
+        raise CheckpointError(
+            f'{source} holds something else: none of the names of its tensors ({names}) is in this '
+            'model'
+        )
+    state = {**(defaults or {}), **state}
     problems = {
         'missing': sorted(own.keys() - state.keys()),
         'unexpected': sorted(state.keys() - own.keys()),
         'other shapes': [
             f'{name} {tuple(state[name].shape)} instead of {tuple(own[name].shape)}'
-            for name in own.keys() & state.keys()
-            if own[name].shape != state[name].shape
+            for name in own
+            if name in state and own[name].shape != state[name].shape
         ],
     }
     if any(problems.values()):
         listed = '; '.join(
-            f'{len(names)} {kind}: {", ".join(names[:5])}{", …" if len(names) > 5 else ""}'
-            for kind, names in problems.items()
-            if names
+            f'{len(names)} {kind}: {_shortened(names)}' for kind, names in problems.items() if names
         )
-        raise CheckpointError(
-            f'{source} does not belong to this model ({listed}); use the config it was trained with'
+        here, there = (
+            settings_of({f'{prefix}{name}': value for name, value in weights.items()})
+            for weights in (own, state)
         )
+        settings = [
+            f'{name} is {value} in the config and {there[name]} in the checkpoint'
+            for name, value in here.items()
+            if there.get(name, value) != value
+        ]
+        way_out = ', '.join(settings) or 'use the config it was trained with'
+        raise CheckpointError(f'{source} does not fit this model: {way_out} ({listed})')
     model.load_state_dict(state)
+
+
+def _shortened(names: list[str], most: int = 5) -> str:
+    return ', '.join(names[:most]) + (', …' if len(names) > most else '')
 
 
 def is_released(state: State) -> bool:

@@ -1,10 +1,12 @@
 import json
 import pickle
+import tarfile
 
 import numpy as np
 import pytest
 import torch
 import torchvision
+from mmcv import Config
 from mmpose.models import build_backbone
 
 from fmmp.apis import init_model
@@ -16,8 +18,8 @@ from fmmp.checkpoints import (
     released_to_ours,
     save_atomically,
 )
-from fmmp.errors import CheckpointError
-from tests.tiny import CONFIG
+from fmmp.errors import CheckpointError, InputError
+from tests.tiny import CONFIG, tiny_config
 from tests.weights import DATA, released_state
 
 
@@ -79,14 +81,32 @@ def write_text(path):
     path.write_bytes(b'hello world')
 
 
+def write_script(path):
+    torch.jit.script(torch.nn.ReLU()).save(path)
+
+
+def write_tar(path):
+    with tarfile.open(path, 'w') as archive:
+        archive.addfile(tarfile.TarInfo('pickle'))
+
+
 def write_damaged(path):
     path.write_bytes(b'q\x05')
 
 
-@pytest.mark.parametrize(
-    'write',
-    [write_malicious, write_empty, write_truncated, write_pickle, write_text, write_damaged],
-)
+BAD = [
+    write_malicious,
+    write_empty,
+    write_truncated,
+    write_pickle,
+    write_text,
+    write_damaged,
+    write_script,
+    write_tar,
+]
+
+
+@pytest.mark.parametrize('write', BAD)
 def test_a_bad_checkpoint_is_refused_in_one_line_that_names_it(write, tmp_path, capsys):
     path = tmp_path / 'bad.pth'
     write(path)
@@ -123,6 +143,86 @@ def test_weights_of_another_model_are_refused_and_listed(tmp_path):
         CheckpointError, match=r'1 missing: bias; .*weight \(2, 4\) instead of \(2, 3\)'
     ):
         load_weights(model, tmp_path / 'other.pth')
+
+
+def test_bad_weights_of_a_backbone_are_refused_as_safely(tmp_path, capsys):
+    write_malicious(tmp_path / 'bad.pth')
+    with pytest.raises(CheckpointError, match='bad.pth: refused'):
+        load_pretrained(build_backbone(dict(type='ResNet', depth=18)), str(tmp_path / 'bad.pth'))
+    assert 'code ran' not in capsys.readouterr().out
+
+
+def test_a_backbone_may_not_load_weights_by_itself():
+    config = Config.fromfile(str(CONFIG))
+    config.model.backbone.init_cfg = dict(type='Pretrained', checkpoint='weights.pth')
+    with pytest.raises(InputError, match='model.backbone.init_cfg: .*model.pretrained'):
+        init_model(config)
+
+
+@pytest.mark.parametrize('names', [['a', 'b'], []])
+def test_a_checkpoint_that_shares_no_name_with_the_model_is_an_error(names, tmp_path):
+    path = tmp_path / 'foreign.pth'
+    save_atomically({'state_dict': {name: torch.zeros(1) for name in names}}, path)
+    listed = ', '.join(names) or 'none'
+    resnet = build_backbone(dict(type='ResNet', depth=18))
+    for load, model in ((load_weights, torch.nn.Linear(3, 2)), (load_pretrained, resnet)):
+        with pytest.raises(CheckpointError, match=rf'foreign.pth .*none of the .*\({listed}\)'):
+            load(model, str(path))
+
+
+def test_files_of_torchs_older_format_are_read(tmp_path):
+    weights = {'weight': torch.ones(2, 3), 'bias': torch.ones(2)}
+    torch.save(weights, tmp_path / 'old.pth', _use_new_zipfile_serialization=False)
+    load_weights(torch.nn.Linear(3, 2), tmp_path / 'old.pth')
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'backbone.depth': 18}, 'model.backbone.depth is 34 in the config and 18 in the check'),
+        ({'keypoint_head.num_layers': 1}, 'num_layers is 2 in the config and 1 in the checkpoint'),
+        ({'keypoint_head.mine_support': False}, 'mine_support is True in the config and False'),
+        ({'keypoint_head.num_branches': 1}, r'num_branches \(1 if .*\) is 2 in the config and 1'),
+        ({'keypoint_head.num_points': 2}, 'num_heads × num_levels × num_points is 48 .* and 24'),
+        (
+            {'keypoint_head.embed_dims': 16, 'neck.out_channels': 16},
+            'neck.out_channels is 32 .*keypoint_head.embed_dims is 32 in the config and 16',
+        ),
+        (
+            {
+                'backbone': dict(type='SwinTransformer', out_indices=(1, 2, 3), _delete_=True),
+                'neck.in_channels': (192, 384, 768),
+            },
+            'model.backbone.type is ResNet in the config and SwinTransformer in the checkpoint, '
+            r'model.neck.in_channels is \(64, 128, 256\)',
+        ),
+    ],
+)
+def test_a_checkpoint_of_another_config_names_the_settings_that_differ(change, message, tmp_path):
+    def model(**changes):
+        config = tiny_config(tmp_path)
+        config.merge_from_dict(
+            {
+                'model.backbone.depth': 34,
+                'model.backbone.base_channels': 32,
+                'model.neck.in_channels': (64, 128, 256),
+                'model.keypoint_head.num_heads': 4,
+            }
+        )
+        config.merge_from_dict({f'model.{name}': value for name, value in changes.items()})
+        return init_model(config)
+
+    save_atomically({'state_dict': model(**change).state_dict()}, tmp_path / 'other.pth')
+    with pytest.raises(CheckpointError, match=message) as error:
+        load_weights(model(), tmp_path / 'other.pth')
+    assert len(str(error.value)) < 1500 and '\n' not in str(error.value)
+
+
+def test_weights_of_another_resnet_name_the_depth(tmp_path):
+    torch.save(torchvision.models.resnet50().state_dict(), tmp_path / 'resnet50.pth')
+    backbone = build_backbone(dict(type='ResNet', depth=18))
+    with pytest.raises(CheckpointError, match='model.backbone.depth is 18 in the config and 50'):
+        load_pretrained(backbone, str(tmp_path / 'resnet50.pth'))
 
 
 def test_a_failed_save_leaves_the_old_checkpoint(tmp_path):

@@ -12,6 +12,7 @@ from mmpose.models.detectors.base import BasePose
 from torch import Tensor
 
 from fmmp.checkpoints import load_pretrained
+from fmmp.errors import InputError
 
 
 @POSENETS.register_module()
@@ -43,6 +44,9 @@ class FMMP(BasePose):
         pretrained: str | None = None,
     ) -> None:
         super().__init__()
+        for key in ('pretrained', 'init_cfg'):  # backbones' own loading may run a file's code
+            if backbone.get(key):
+                raise InputError(f'model.backbone.{key}: name the file as model.pretrained instead')
         self.backbone = builder.build_backbone(backbone)
         self.neck = builder.build_neck(neck)
         self.keypoint_head = builder.build_head(keypoint_head)
