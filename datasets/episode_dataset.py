@@ -17,7 +17,7 @@ from . import transforms  # noqa: F401 (registers the crop that pipelines name)
 from .annotations import Category, Instance, count_instances, load_annotations
 from .crop import center_and_scale
 from .padding import METHODS, pad_keypoints
-from .seeding import derive_seed, global_generators
+from .seeding import derive_seeds, kept_generators, seed_generators
 from .splits import select_categories
 from .structure import structural_references
 
@@ -198,13 +198,19 @@ class EpisodeDataset(Dataset, ABC):
         epoch, sample = divmod(index, len(self))
         episode = [self.instances[number] for number in self._episode(epoch, sample)]
         category = self.categories[episode[0].category_id]
-        lam, link = self._draw_mixup(category, derive_seed(self.seed, epoch, sample))
+        mixup_seed, *seeds = derive_seeds(self.seed, epoch, sample, count=1 + len(episode))
+        lam, link = self._draw_mixup(category, mixup_seed)
 
         views = []
-        for position, instance in enumerate(episode):
-            with global_generators(derive_seed(self.seed, epoch, sample, position)):
-                view = self._load(instance, category)
-            points, visible, skeleton = pad_keypoints(
+        with kept_generators():
+            for instance, seed in zip(episode, seeds, strict=True):
+                seed_generators(seed)
+                views.append(self._load(instance, category))
+
+        points, visible, references = [], [], []
+        known = {}  # references by visibility; the rest that they depend on is the episode's
+        for view in views:
+            padded, shown, skeleton = pad_keypoints(
                 view['keypoints'],
                 view['visible'],
                 category.skeleton,
@@ -213,11 +219,16 @@ class EpisodeDataset(Dataset, ABC):
                 lam=lam,
                 link=link,
             )
-            references, _ = structural_references(visible, skeleton, self.settings.num_references)
-            views.append((view['img'], points, visible, references))
-        imgs, points, visible, references = zip(*views, strict=True)
+            pattern = shown.tobytes()
+            if pattern not in known:
+                known[pattern], _ = structural_references(
+                    shown, skeleton, self.settings.num_references
+                )
+            points.append(padded)
+            visible.append(shown)
+            references.append(known[pattern])
         return {
-            'imgs': torch.stack(imgs),
+            'imgs': torch.stack([view['img'] for view in views]),
             'points': torch.from_numpy(np.stack(points)),
             'visible': torch.from_numpy(np.stack(visible)),
             'reference_index': torch.from_numpy(np.stack(references)),

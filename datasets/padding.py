@@ -54,34 +54,40 @@ def pad_keypoints(
     if method != 'zero' and not len(skeleton):
         raise ValueError(f"padding {method!r} needs a skeleton with links: choose 'zero' for none")
 
+    links = np.asarray(skeleton, np.int64).reshape(-1, 2)
+    if method == 'mixup':
+        drawn = np.bincount(np.asarray(link)[:missing], minlength=len(links))
+    elif method == 'uniform':
+        drawn = np.full(len(links), missing // len(links))
+    else:
+        drawn = np.zeros(len(links), int)
+    # Each padded keypoint's number of its link, and its place along the chain.
+    of_link = np.repeat(np.arange(len(links)), drawn)
+    end = count + len(of_link)
+    # The weight falls on P[i], so the chain's first point is the one nearest P[j]. This runs
+    # against the geometry, and the released checkpoints are trained so.
+    if method == 'mixup':
+        weight = np.asarray(lam)[count:end]
+        weight = weight[np.lexsort((weight, of_link))]  # ascending on each link
+    else:
+        n = missing // max(len(links), 1)
+        weight = np.tile(np.linspace(0, 1, n + 2)[1:-1], len(links))[: len(of_link)]
+    weight = weight[:, None]
+
+    i, j = links[of_link].T
+    visible = np.asarray(visible, bool)
     padded = np.zeros((total, 2), np.result_type(keypoints, np.float32))
     padded[:count] = keypoints
+    padded[count:end] = weight * keypoints[i] + (1 - weight) * keypoints[j]
     shown = np.zeros(total, bool)
     shown[:count] = visible
-    chains = [[int(i), int(j)] for i, j in skeleton]
+    shown[count:end] = visible[i] & visible[j]
 
-    if method == 'mixup':
-        drawn = np.bincount(np.asarray(link)[:missing], minlength=len(skeleton))
-    elif method == 'uniform':
-        drawn = np.full(len(skeleton), missing // len(skeleton))
-    else:
-        drawn = np.zeros(len(skeleton), int)
-
+    chains = links.tolist()
     first = count
-    for (i, j), n in zip(skeleton, drawn.tolist(), strict=True):
-        if n == 0:
-            continue
-        span = np.arange(first, first + n)
+    for (i, j), n in zip(links.tolist(), drawn.tolist(), strict=True):
+        if n and shown[first]:
+            chain = [i, *range(first, first + n), j]
+            chains += map(list, pairwise(chain))
         first += n
-        # The weight falls on P[i], so the chain's first point is the one nearest P[j]. This runs
-        # against the geometry, and the released checkpoints are trained so.
-        if method == 'mixup':
-            weight = np.sort(np.asarray(lam)[span])
-        else:
-            weight = np.linspace(0, 1, n + 2)[1:-1]
-        padded[span] = weight[:, None] * keypoints[i] + (1 - weight[:, None]) * keypoints[j]
-        shown[span] = visible[i] and visible[j]
-        if visible[i] and visible[j]:
-            chain = [int(i), *span.tolist(), int(j)]
-            chains += [list(pair) for pair in pairwise(chain)]
     return padded, shown, chains

@@ -8,7 +8,7 @@ from fmmp.errors import InputError
 
 from .episode_dataset import EpisodeDataset
 from .episodes import training_tuples
-from .seeding import derive_seed
+from .seeding import derive_seeds
 
 
 @DATASETS.register_module()
@@ -37,7 +37,7 @@ class TrainEpisodes(EpisodeDataset):
                 self.instances_by_category,
                 list(self.categories),
                 self.num_shots,
-                random.Random(derive_seed(self.seed, epoch)),
+                random.Random(*derive_seeds(self.seed, epoch)),
                 self.num_episodes,
             )
             self._drawn = epoch, episodes

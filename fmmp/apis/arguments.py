@@ -11,6 +11,7 @@ from mmcv import Config, DictAction
 from mmcv.runner import get_dist_info
 
 from fmmp.errors import InputError
+from fmmp.memory import keep_freed_memory
 
 from .distributed import LAUNCHERS, leave_distributed
 
@@ -46,6 +47,7 @@ def run(main: Callable[[], None]) -> None:
 
     The exit status is 1 after an error, and 128 + N after signal N.
     """
+    keep_freed_memory()
     try:
         main()
         leave_distributed()

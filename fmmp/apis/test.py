@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from .distributed import broadcast_buffers, collect
 from .loaders import build_loader, loader_settings
-from .model import init_model
+from .model import init_model, place_for_speed
 
 COLUMNS = ('PCK@0.05', 'PCK@0.1', 'PCK@0.15', 'PCK@0.2', 'mPCK', 'NME', 'AUC', 'EPE')
 
@@ -58,7 +58,7 @@ def test(
         ``TestEpisodes.report``.
     """
     dataset = build_dataset(config.data.test, dict(test_mode=True))
-    model = init_model(config, checkpoint, device)
+    model = place_for_speed(init_model(config, checkpoint, device), config, device)
     if fuse_batch_norm:
         model = fuse_conv_bn(model)
     loader = build_loader(dataset, **loader_settings(config.data, 'test'))

@@ -29,7 +29,7 @@ from .environment import versions
 from .hooks import LogHook, NonFiniteLossHook, require_loggers
 from .interruption import interruptible
 from .loaders import build_loader, loader_settings
-from .model import place
+from .model import place_for_speed
 from .optimizer import build_optimizer
 from .runner import Runner, SeedEpochHook, ValidationHook
 from .test import predict
@@ -120,7 +120,7 @@ def _train(
     if config.get('load_from') and not resume_from:
         load_weights(model, config.load_from)
         logger.info('weights from %s', config.load_from)
-    place(model, config, device)
+    place_for_speed(model, config, device)
     if dist.is_available() and dist.is_initialized():
         ids = [torch.device(device).index] if torch.device(device).type == 'cuda' else None
         model = Distributed(
