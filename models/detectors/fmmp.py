@@ -156,18 +156,13 @@ class FMMP(BasePose):
         shots = imgs.shape[1] - num_queries
         tokens, levels = self.extract_tokens(imgs)
         at_once = self.test_cfg.get('query_batch_size', num_queries)
+        supports = [tensor[:, :shots] for tensor in (points, visible, reference_index)]
         found = []
         for query_tokens in tokens[:, shots:].split(at_once, dim=1):
-            queries = query_tokens.shape[1]
-            supports = (
-                tensor[:, :shots].repeat_interleave(queries, dim=0)
-                for tensor in (points, visible, reference_index)
-            )
-            support_tokens = tokens[:, :shots].repeat_interleave(queries, dim=0)
             predictions = self.keypoint_head(
-                support_tokens, query_tokens.flatten(0, 1), levels, *supports
+                tokens[:, :shots], query_tokens.flatten(0, 1), levels, *supports
             )
-            found.append(predictions[:, -1].unflatten(0, (-1, queries)))
+            found.append(predictions[:, -1].unflatten(0, (-1, query_tokens.shape[1])))
         return torch.cat(found, dim=1)
 
     def forward(self, return_loss: bool = True, **episodes: Tensor) -> dict:

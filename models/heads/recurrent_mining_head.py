@@ -101,11 +101,13 @@ class RecurrentMiningHead(nn.Module):
         visible: Tensor,
         reference_index: Tensor,
     ) -> Tensor:
-        """Find the query's keypoints.
+        """Find the queries' keypoints.
+
+        An episode may have several queries; the first mining of its supports serves them all.
 
         Args:
             support_tokens: (B, S, N, D).
-            query_tokens: (B, N, D).
+            query_tokens: (B·Q, N, D), an episode's Q queries one after the other.
             levels: each level's (height, width); their products sum to N.
             points: (B, S, K, 2), the supports' keypoints in [0, 1].
             visible: (B, S, K) bool.
@@ -113,33 +115,30 @@ class RecurrentMiningHead(nn.Module):
                 mined with the last support's.
 
         Returns:
-            (B, L, K, 2), each layer's points in [0, 1].
+            (B·Q, L, K, 2), each layer's points in [0, 1].
         """
-        shots, keypoints = points.shape[1:3]
-        order = order_encoding(keypoints, query_tokens.shape[-1], like=points)
+        order = order_encoding(points.shape[2], query_tokens.shape[-1], like=points)
         references = choose_references(self.structure, visible, reference_index)
-        # The shots join the batch.
-        s_tokens, s_points, s_visible, s_references = (
-            tensor.flatten(0, 1) for tensor in (support_tokens, points, visible, references)
-        )
-        s_encoding = order + self.point_encoding(s_points)
+        encoding = order + self.point_encoding(points)
+        supports = [encoding, points, references, support_tokens, visible]  # each (B, S, …)
+        queries = len(query_tokens) // len(points)
 
-        def over_shots(features: Tensor) -> Tensor:
-            return mean_over_shots(features.unflatten(0, (-1, shots)), visible)
-
-        embed = over_shots(features_at(s_points, s_tokens, levels))
-        point = torch.full_like(points[:, 0], 0.5)
+        features = features_at(points.flatten(0, 1), support_tokens.flatten(0, 1), levels)
+        embed = mean_over_shots(features.unflatten(0, points.shape[:2]), visible)
+        point = points.new_full((len(query_tokens), *points.shape[2:]), 0.5)
         logit = torch.logit(point, eps=1e-3)
         predictions = []
         for layer, (miner_q, mlp) in enumerate(
             zip(self.query_miners, self.point_mlps, strict=True)
         ):
             if self.support_miners is not None:
-                miner_s = self.support_miners[layer]
-                embed = embed.repeat_interleave(shots, dim=0)
-                embed = over_shots(
-                    miner_s(embed, s_encoding, s_points, s_references, s_tokens, levels, s_visible)
+                embed = mine_supports(self.support_miners[layer], embed, *supports, levels)
+            if layer == 0 and queries > 1:
+                # From here on each query has an embedding of its own.
+                embed, *supports = (
+                    tensor.repeat_interleave(queries, dim=0) for tensor in (embed, *supports)
                 )
+                references = supports[2]
             encoding = order + self.point_encoding(point)
             embed = miner_q(embed, encoding, point, references[:, -1], query_tokens, levels)
             logit = logit + mlp(embed)
@@ -175,6 +174,35 @@ class RecurrentMiningHead(nn.Module):
             'real': mean_loss(visible & real),
             'mix': self.mix_loss_weight * mean_loss(visible & ~real),
         }
+
+
+def mine_supports(
+    miner: Miner,
+    embed: Tensor,
+    encoding: Tensor,
+    points: Tensor,
+    references: Tensor,
+    tokens: Tensor,
+    visible: Tensor,
+    levels: Levels,
+) -> Tensor:
+    """Mine an episode's supports, each with the same embedding, and take the mean over the shots.
+
+    Args:
+        miner: the miner.
+        embed: (B, K, D).
+        encoding, points, references, tokens, visible: (B, S, …), the supports'.
+        levels: each level's (height, width).
+
+    Returns:
+        (B, K, D)
+    """
+    shots = visible.shape[1]
+    embed = embed.repeat_interleave(shots, dim=0)
+    # The shots join the batch.
+    supports = (tensor.flatten(0, 1) for tensor in (encoding, points, references, tokens))
+    mined = miner(embed, *supports, levels, visible.flatten(0, 1))
+    return mean_over_shots(mined.unflatten(0, (-1, shots)), visible)
 
 
 def point_mlp(dims: int) -> nn.Sequential:
