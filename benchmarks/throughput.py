@@ -4,10 +4,12 @@ ResNet-50, 256 x 256 pixels, 70 keypoints, one shot.
 
     plain   the ops in plain PyTorch; testing takes pair by pair, the support through the backbone
             with each of its queries
-    FMMP    the compiled ops; testing takes an episode's support once and its 15 queries together
+    FMMP    the compiled ops; testing takes an episode's support once and its 15 queries together;
+            as training and testing do on the CPU, with channels last
 
 Both run in turn on the same random episodes, which are decoded beforehand, and medians are
-compared. Then where FMMP's time goes, and what loading data costs.
+compared. For both the process keeps the memory that it frees, as tools/train.py and tools/test.py
+do. Then where FMMP's time goes, and what loading data costs.
 
     python benchmarks/throughput.py [--threads 2] [--json]
 
@@ -44,6 +46,9 @@ from fmmp.datasets.crop import center_and_scale, crop_image, crop_transform
 from fmmp.models.ops import library
 from mmpose.datasets import build_dataset
 from mmpose.models import build_posenet
+
+from fmmp.apis.model import place_for_speed
+from fmmp.memory import keep_freed_memory
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = ROOT / 'configs/fmmp/1shot/fmmp_r50_mp100_split1.py'
@@ -82,13 +87,11 @@ def random_episodes(batch: int, images: int) -> dict[str, Tensor]:
     )
 
 
-def measure_testing(model: nn.Module) -> dict[str, float]:
-    """Seconds a query: plain, FMMP, and of the latter what the backbone and the head take."""
+def measure_testing(model: nn.Module, fast: nn.Module) -> dict[str, float]:
+    """Seconds a query: plain, FMMP, its head, and an image through the contiguous backbone."""
     episode = random_episodes(1, 1 + QUERIES)
-    tokens, levels = model.extract_tokens(episode['imgs'])
+    tokens, levels = fast.extract_tokens(episode['imgs'])
     supports = [episode[name][:, :1] for name in ('points', 'visible', 'reference_index')]
-    supports = [tensor.repeat_interleave(QUERIES, dim=0) for tensor in supports]
-    support_tokens = tokens[:, :1].repeat_interleave(QUERIES, dim=0)
 
     def plain() -> None:
         with plain_ops():
@@ -99,9 +102,9 @@ def measure_testing(model: nn.Module) -> dict[str, float]:
     seconds = median_seconds(
         {
             'plain': plain,
-            'FMMP': lambda: model.predict_episodes(**episode, num_queries=QUERIES),
+            'FMMP': lambda: fast.predict_episodes(**episode, num_queries=QUERIES),
+            'head': lambda: fast.keypoint_head(tokens[:, :1], tokens[0, 1:], levels, *supports),
             'backbone': lambda: model.backbone(episode['imgs'][0]),
-            'head': lambda: model.keypoint_head(support_tokens, tokens[0, 1:], levels, *supports),
         },
         repeats=5,
     )
@@ -109,42 +112,47 @@ def measure_testing(model: nn.Module) -> dict[str, float]:
     return {name: value / images[name] for name, value in seconds.items()}
 
 
-def measure_training(model: nn.Module) -> dict[str, float]:
-    """Seconds a step of forward, backward and Adam: plain, FMMP, and the backbone's part."""
+def measure_training(model: nn.Module, fast: nn.Module) -> dict[str, float]:
+    """Seconds a step of forward, backward and Adam: plain, FMMP, and its backbone's part."""
     episodes = random_episodes(BATCH, 2)
     num_keypoints = torch.full((BATCH,), 20)
-    optimizer = torch.optim.Adam(model.parameters())
 
-    def step() -> None:
-        optimizer.zero_grad()
-        sum(model.loss(**episodes, num_keypoints=num_keypoints).values()).backward()
-        optimizer.step()
+    def stepper(model: nn.Module) -> Callable:
+        optimizer = torch.optim.Adam(model.parameters())
+
+        def step() -> None:
+            optimizer.zero_grad()
+            sum(model.loss(**episodes, num_keypoints=num_keypoints).values()).backward()
+            optimizer.step()
+
+        return step
+
+    plain_step = stepper(model)
 
     def plain() -> None:
         with plain_ops():
-            step()
+            plain_step()
 
     def backbone() -> None:
-        maps = model.backbone(episodes['imgs'].flatten(0, 1))
+        maps = fast.backbone(episodes['imgs'].flatten(0, 1))
         sum(level.sum() for level in maps).backward()
 
-    return median_seconds({'plain': plain, 'FMMP': step, 'backbone': backbone}, repeats=4)
+    return median_seconds({'plain': plain, 'FMMP': stepper(fast), 'backbone': backbone}, repeats=4)
 
 
-def measure_options(model: nn.Module) -> dict[str, float]:
-    """Seconds a query, contiguous in float32 and with what a config can ask for."""
+def measure_options(model: nn.Module, fast: nn.Module) -> dict[str, float]:
+    """Seconds a query, by memory format and precision."""
     episode = random_episodes(1, 1 + QUERIES)
-    channels_last = copy.deepcopy(model).to(memory_format=torch.channels_last)
 
     def predict(model: nn.Module, bfloat16: bool = False) -> None:
         with torch.autocast('cpu', torch.bfloat16, enabled=bfloat16):
             model.predict_episodes(**episode, num_queries=QUERIES)
 
     runs = {
-        'float32': lambda: predict(model),
-        'ch. last': lambda: predict(channels_last),
-        'bfloat16': lambda: predict(model, bfloat16=True),
-        'both': lambda: predict(channels_last, bfloat16=True),
+        'contiguous': lambda: predict(model),
+        'channels last': lambda: predict(fast),
+        'contiguous, bfloat16': lambda: predict(model, bfloat16=True),
+        'channels last, bfloat16': lambda: predict(fast, bfloat16=True),
     }
     return {name: value / QUERIES for name, value in median_seconds(runs, repeats=4).items()}
 
@@ -215,21 +223,21 @@ def main() -> None:
     cv2.setNumThreads(1)
     config = Config.fromfile(str(CONFIG))
     config.model.pretrained = None
+    keep_freed_memory()
     model = build_posenet(config.model).eval()
+    fast = place_for_speed(copy.deepcopy(model), config, 'cpu').eval()
     with torch.no_grad():
-        test = measure_testing(model)
-    train = measure_training(model.train())
+        test = measure_testing(model, fast)
+        options = measure_options(model, fast)
+    train = measure_training(model.train(), fast.train())
     data = measure_data(config)
 
     def show(title: str, seconds: dict[str, float]) -> None:
         print(title)
         for name, value in seconds.items():
-            print(f'    {name:10}{1000 * value:9.1f} ms{1 / value:9.2f} / s')
+            print(f'    {name:25}{1000 * value:9.1f} ms{1 / value:9.2f} / s')
 
-    with torch.no_grad():
-        options = measure_options(model.eval())
-
-    show('a test query (backbone: an image)', test)
+    show('a test query (backbone: an image, contiguous)', test)
     show(f'a training step of {BATCH} episodes', train)
     show('a training sample, two images', data)
     show('a test query, by option', options)
