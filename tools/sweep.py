@@ -55,17 +55,13 @@ def main() -> None:
     launcher = Launcher(
         Path(__file__).resolve().parent, args.launcher, args.gpus, args.partition or ''
     )
-    open_runs = [one for one in sweep.runs if not one.results.exists()]
-    print(
-        f'{len(sweep.runs)} runs, {len(sweep.runs) - len(open_runs)} of them finished', flush=True
-    )
+    unfinished = [one for one in sweep.runs if not one.results.exists()]
+    print(f'{len(sweep.runs)} runs, {len(unfinished)} of them to be done', flush=True)
     if args.dry_run:
-        for one in open_runs:
-            tested = one.work_dir / (
-                'latest.pth' if one.checkpoint == 'latest' else 'best_mPCK_*.pth'
-            )
+        names = {'latest': 'latest.pth', 'best': 'best_mPCK_epoch_N.pth'}
+        for one in unfinished:
             print(shlex.join(launcher.train(one)))
-            print(shlex.join(launcher.test(one, tested)))
+            print(shlex.join(launcher.test(one, one.work_dir / names[one.checkpoint])))
         return
 
     def report(one: Run, failure: str | None) -> None:
