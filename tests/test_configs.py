@@ -86,3 +86,17 @@ def test_a_demo_config_names_the_categories_of_synthposes_split(name, categories
     data = Config.fromfile(str(ROOT / f'configs/demo/{name}.py')).data
     named = {subset: data[subset].valid_class_ids for subset in ('train', 'val', 'test')}
     assert named == synthpose_split(categories)
+
+
+@pytest.mark.parametrize('name', ['demo/synthpose.py', 'fmmp/1shot/fmmp_r50_mp100_split1.py'])
+def test_options_that_the_documentation_names_can_be_set_on_the_command_line(name):
+    config = Config.fromfile(str(ROOT / 'configs' / name))
+    options = {
+        'auto_scale_lr.enable': True,
+        'optimizer_config.cumulative_iters': 4,
+        'optimizer_config.grad_clip.max_norm': 1.0,
+        'model.backbone.frozen_stages': 1,
+        'non_finite_loss.action': 'skip',
+    }
+    config.merge_from_dict(options)
+    assert config.optimizer_config == dict(cumulative_iters=4, grad_clip=dict(max_norm=1.0))
