@@ -30,6 +30,7 @@ import numpy as np
 from mmcv import Config
 
 from fmmp.analysis.tables import format_table
+from fmmp.datasets.metrics import METRICS
 from fmmp.errors import InputError
 from fmmp.files import atomic_path, write_json
 
@@ -191,6 +192,10 @@ def read_sweep(path: str | Path, root: str | Path, cfg_options: Sequence[str] = 
         raise InputError(f"{path}: configs must be {{'row of the tables': 'config file', …}}")
     if settings['checkpoint'] not in ('latest', 'best'):
         raise InputError(f"{path}: checkpoint is {settings['checkpoint']!r}: 'latest' or 'best'")
+    if settings['metric'] not in METRICS:
+        raise InputError(
+            f'{path}: unknown metric {settings["metric"]!r}: choose from {", ".join(METRICS)}'
+        )
     for name in ('splits', 'shots', 'seeds'):
         if not isinstance(settings[name], (list, tuple)) or not settings[name]:
             raise InputError(f'{path}: {name} must be a list')
@@ -405,10 +410,7 @@ def _score(run: Run, metric: str) -> float:
     """A finished run's score, NaN for another."""
     if not run.results.exists():
         return float('nan')
-    metrics = json.loads(run.results.read_text())['metrics']
-    if metric not in metrics:
-        raise InputError(f'{run.results}: no metric {metric!r}: choose from {", ".join(metrics)}')
-    return metrics[metric]
+    return json.loads(run.results.read_text())['metrics'][metric]
 
 
 def write_tables(sweep: Sweep, folder: Path) -> list[Path]:

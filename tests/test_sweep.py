@@ -213,6 +213,7 @@ def test_an_ablation_of_one_split_and_seed_is_a_column_of_rows(sweep_of):
         ({'configs': ['a.py']}, 'configs must be'),
         ({'configs': {'+ a': str(CONFIG), '- a': str(CONFIG)}}, 'too alike'),
         ({'seeds': 3}, 'seeds must be a list'),
+        ({'metric': 'OKS'}, "unknown metric 'OKS': choose from PCK@0.05"),
         ({'checkpoint': 'first'}, "'latest' or 'best'"),
         (
             {'configs': {'a': str(ROOT / 'configs/demo/synthpose.py')}, 'splits': [1]},
