@@ -228,9 +228,9 @@ def format_comparison(
             for row in rows
         ]
         return format_table(header, cells, style)
-    against = f'− {names[0]}'
+    titles = [f'{name} − {names[0]}' for name in others] if len(others) > 1 else ['difference']
     header = [f'{metric}, category', *names]
-    header += [f'{name} {against} [{CONFIDENCE:.0%} interval]' for name in others]
+    header += [f'{title} [{CONFIDENCE:.0%} interval]' for title in titles]
     cells = [
         [
             row.name,

@@ -81,7 +81,9 @@ def plot_curves(runs: Sequence[RunLog], keys: Sequence[str] = DEFAULT_KEYS) -> F
     for panel in axes[len(keys) :]:
         panel.remove()
     lines, names = axes[0].get_legend_handles_labels()
-    figure.legend(lines, names, loc='outside upper center', ncols=min(len(runs), 4), frameon=False)
+    letters = 11 * figure.get_figwidth()  # that fit in a line of the legend
+    columns = max(1, min(len(names), int(letters / (8 + max(map(len, names))))))
+    figure.legend(lines, names, loc='outside upper center', ncols=columns, frameon=False)
     return figure
 
 
