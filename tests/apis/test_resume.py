@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -66,14 +67,16 @@ def test_a_training_killed_at_random_moments_ends_like_one_never_stopped():
     assert done.stdout.startswith('2 kills') and 'bit for bit' in done.stdout
 
 
-def test_a_truncated_newest_checkpoint_is_passed_over_with_a_warning(config, tmp_path, caplog):
+def test_a_truncated_newest_checkpoint_is_passed_over_with_a_warning(
+    config, tmp_path, caplog, monkeypatch
+):
     go(config(2, 'whole'))
     work_dir = tmp_path / 'work'
     go(config(2), auto_resume=True)  # with nothing to resume it starts
     newest = work_dir / 'epoch_2.pth'
     newest.write_bytes(newest.read_bytes()[:1000])
     (work_dir / '.unfinished-epoch_2.pth.0.pth').touch()
-    logging.getLogger('fmmp').propagate = True
+    monkeypatch.setattr(logging.getLogger('fmmp'), 'propagate', True)
     go(config(2), auto_resume=True)
     assert 'passed over' in caplog.text and 'epoch_2.pth' in caplog.text
     assert_same_weights(work_dir / 'latest.pth', tmp_path / 'whole/latest.pth')
@@ -120,18 +123,32 @@ def test_two_trainings_never_share_a_work_directory(config, tmp_path):
     assert (work_dir / 'latest.pth').exists()
 
 
+@contextmanager
+def files_of_at_most(size):
+    """Let writes fail beyond a size, in bytes, as on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
 def test_a_full_disk_leaves_the_checkpoint_before_and_is_named(config, tmp_path):
     go(config(1))
     work_dir = tmp_path / 'work'
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, limits[1]))  # bytes; logs are smaller
-    try:
-        with pytest.raises(OSError, match='epoch_2.pth could not be written: File too large'):
-            go(config(2), auto_resume=True)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    message = 'epoch_2.pth could not be written: File too large'
+    with files_of_at_most(300_000), pytest.raises(OSError, match=message):  # logs are smaller
+        go(config(2), auto_resume=True)
     assert load_checkpoint_file(work_dir / 'latest.pth')['meta']['epoch'] == 1
     assert not unfinished(work_dir) and not (work_dir / 'epoch_2.pth').exists()
+
+
+def test_a_log_that_cannot_be_written_stops_a_training(config, capfd):
+    settings = config(1)
+    with files_of_at_most(1000), pytest.raises(OSError, match='File too large'):
+        go(settings)
+    assert 'Traceback' not in capfd.readouterr().err
 
 
 @pytest.fixture
