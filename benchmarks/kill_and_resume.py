@@ -3,10 +3,10 @@
     python benchmarks/kill_and_resume.py [--kills 50] [--seed 0]
 
 A small training of three epochs runs in a process of its own. Half the kills come at any moment,
-half within milliseconds of the beginning of a save. After each kill ``latest.pth``, where there is
-one, must be readable; then the same training starts again with ``auto_resume``. Each one that
-reaches its end must have the weights, the optimiser's state and the best score of the one that was
-never stopped, bit for bit, and another one begins. The exit status is 1 if anything differs.
+half within a tenth of a second of the beginning of a save. After each kill ``latest.pth``, where
+there is one, must be readable; then the same training starts again with ``auto_resume``. Each one
+that reaches its end must have the weights, the optimiser's state and the best score of the one that
+was never stopped, bit for bit, and another one begins. The exit status is 1 if anything differs.
 """
 
 from __future__ import annotations
@@ -86,14 +86,16 @@ def ended(process: int, options: int = os.WNOHANG) -> bool:
 def kill_sometime(process: int, work_dir: Path, draw: random.Random, duration: float) -> bool:
     """Wait for the drawn moment and kill the process; False if it came to its end before."""
     at_a_save = draw.random() < 0.5
-    begin, delay = time.monotonic(), draw.uniform(0, 0.02 if at_a_save else duration)
+    begin, delay = time.monotonic(), draw.uniform(0, 0.1 if at_a_save else duration)
     while at_a_save and not any(work_dir.glob(f'{UNFINISHED}*.pth')):
         if ended(process):
             return False
+        time.sleep(0.001)
         begin = time.monotonic()
     while time.monotonic() < begin + delay:
         if ended(process):
             return False
+        time.sleep(0.001)
     os.kill(process, signal.SIGKILL)
     os.waitpid(process, 0)
     return True
