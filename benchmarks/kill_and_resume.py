@@ -138,7 +138,7 @@ def result(work_dir: Path) -> dict:
         'position': [saved['meta']['epoch'], saved['meta']['iter']],
         'best': [best, messages['best_score']],
         'best weights': load_checkpoint_file(work_dir / best)['state_dict'],
-        'files': sorted(path.name for path in work_dir.glob('*.pth')),
+        'newest': (work_dir / LATEST).resolve().name,
     }
 
 
@@ -169,6 +169,7 @@ def main() -> None:
             found = result(work_dir)
             differing = [name for name in expected if not same(expected[name], found[name])]
             if differing:
+                print(*sorted(path.name for path in work_dir.glob('*.pth')))
                 sys.exit(f'after {moments.total()} kills these differ: {", ".join(differing)}')
             finished += 1
             shutil.rmtree(work_dir)

@@ -60,12 +60,16 @@ def _owned_by_process(work_dir: Path) -> Iterator[None]:
 
 
 def checkpoints(work_dir: Path) -> list[Path]:
-    """The checkpoints of finished epochs, the newest first; the best so far are among them."""
+    """The checkpoints in the order in which to go on from them: the newest first.
+
+    The best ones come last. They are saved before their epoch's validation is logged, so that the
+    epoch before is what to go on from as long as it is there.
+    """
     numbered = []
     for path in work_dir.glob('*.pth'):
         match = re.fullmatch(r'(best_.*_)?epoch_(\d+)\.pth', path.name)
         if match:
-            numbered.append((int(match[2]), match[1] is None, path))
+            numbered.append((match[1] is None, int(match[2]), path))
     return [path for *_, path in sorted(numbered, reverse=True)]
 
 
@@ -108,15 +112,15 @@ def require_own_checkpoints(work_dir: Path, resume_from: str | None) -> None:
         CheckpointError: it cannot be resumed.
         InputError: there are such checkpoints.
     """
-    epoch = load_training(resume_from)['meta']['epoch'] if resume_from else 0
-    later = [path.name for path in checkpoints(work_dir) if _epoch(path) > epoch]
-    if later:
-        why = f', and {resume_from} is of epoch {epoch}' if resume_from else ' of another training'
+    found = [path.name for path in checkpoints(work_dir)]
+    why = ' of another training'
+    if resume_from:
+        epoch = load_training(resume_from)['meta']['epoch']
+        why = f', and {resume_from} is of epoch {epoch}'
+        epochs = (re.fullmatch(r'epoch_(\d+)\.pth', name) for name in found)
+        found = [match[0] for match in epochs if match and int(match[1]) > epoch]
+    if found:
         raise InputError(
-            f'{work_dir} holds {later[0]}{why}: go on from the newest by --auto-resume, or '
-            'name another folder with --work-dir'
+            f'{work_dir} holds {found[0]}{why}: go on from the newest by --auto-resume, '
+            'or name another folder with --work-dir'
         )
-
-
-def _epoch(path: Path) -> int:
-    return int(re.search(r'(\d+)\.pth$', path.name)[1])
