@@ -81,9 +81,11 @@ def test_the_learning_rate_warms_up_and_drops_as_the_release_has_it():
     assert rate(180, 60000) == pytest.approx(1e-6)
 
 
-@pytest.mark.parametrize(('name', 'categories'), [('synthpose', 60), ('synthpose_240', 240)])
-def test_a_demo_config_names_the_categories_of_synthposes_split(name, categories):
-    data = Config.fromfile(str(ROOT / f'configs/demo/{name}.py')).data
+@pytest.mark.parametrize(
+    ('folder', 'categories'), [('_base_/datasets', 60), ('demo', 240)], ids=['base', 'demo']
+)
+def test_a_synthpose_config_names_the_categories_of_its_split(folder, categories):
+    data = Config.fromfile(str(ROOT / f'configs/{folder}/synthpose.py')).data
     named = {subset: data[subset].valid_class_ids for subset in ('train', 'val', 'test')}
     assert named == synthpose_split(categories)
 
