@@ -13,6 +13,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from fmmp.checkpoints import load_training, load_weights, save_atomically
+from fmmp.errors import CheckpointError
 from fmmp.files import link_atomically
 
 from .work_dir import LATEST
@@ -102,7 +103,14 @@ class Runner(EpochBasedRunner):
         """
         saved = load_training(checkpoint)
         load_weights(unwrap(self.model), checkpoint)
-        self.optimizer.load_state_dict(saved['optimizer'])
+        try:
+            self.optimizer.load_state_dict(saved['optimizer'])
+        except ValueError as error:
+            raise CheckpointError(
+                f"{checkpoint}: its optimiser's state does not fit the config's optimizer "
+                f'({error}); take the settings it was trained with, or start from its weights by '
+                f'--cfg-options load_from={checkpoint}'
+            ) from error
         self._epoch, self._iter = saved['meta']['epoch'], saved['meta']['iter']
         kept = {k: v for k, v in saved['meta'].items() if k not in ('epoch', 'iter', 'time')}
         self.meta = {**kept, **self.meta}

@@ -63,7 +63,7 @@ def train(
 
     Raises:
         InputError: a file or a setting cannot be used, another training uses the work directory, or
-            it holds another training's checkpoints.
+            it holds another training's checkpoints, such as one with another seed.
         Interrupted: SIGINT or SIGTERM came; what was trained so far is saved.
     """
     require_loggers(config.log_config)
@@ -93,8 +93,14 @@ def _train(
     resume_from = config.get('resume_from')
     if auto_resume:
         resume_from = in_first_process(lambda: newest_readable(work_dir, logger))
-    if seed is None and resume_from:
-        seed = load_training(resume_from)['meta'].get('seed')
+    if resume_from:
+        saved_seed = load_training(resume_from)['meta'].get('seed', seed)
+        if auto_resume and seed not in (None, saved_seed):
+            raise InputError(
+                f'{work_dir} holds a training with seed {saved_seed}, not {seed}: leave out --seed '
+                'to go on with it, or name another folder with --work-dir'
+            )
+        seed = saved_seed if seed is None else seed
     seed = _shared_seed(seed)
     _seed_everything(seed, deterministic)
     logger.info('Environment:\n%s', '\n'.join(f'{k}: {v}' for k, v in collect_env().items()))

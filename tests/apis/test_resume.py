@@ -100,6 +100,16 @@ def test_another_training_finds_the_ways_out_of_an_occupied_work_directory(confi
         go(back)
     with pytest.raises(InputError, match='choose one'):
         go(back, auto_resume=True)
+    with pytest.raises(InputError, match='a training with seed 3, not 4.*--work-dir'):
+        train(config(2), seed=4, validate=False, auto_resume=True)
+
+
+def test_an_optimiser_that_does_not_fit_the_checkpoint_is_named(config, tmp_path):
+    go(config(1))
+    slower = config(2)
+    slower.optimizer.paramwise_cfg = dict(custom_keys={'backbone': dict(lr_mult=0.1)})
+    with pytest.raises(CheckpointError, match='epoch_1.pth.*optimizer.*load_from'):
+        go(slower, auto_resume=True)
 
 
 def test_two_trainings_never_share_a_work_directory(config, tmp_path):
