@@ -37,7 +37,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.replace(name, path)
     except BaseException:
-        os.unlink(name)
+        Path(name).unlink(missing_ok=True)  # a signal may come when it has its name already
         raise
     _flush_folder(path.parent)
 
