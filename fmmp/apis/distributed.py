@@ -11,6 +11,8 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from fmmp.errors import InputError
+
 LAUNCHERS = ('none', 'pytorch', 'slurm')
 Result = TypeVar('Result')
 
@@ -26,14 +28,14 @@ def init_distributed(launcher: str = 'none', gpu_id: int = 0) -> torch.device:
         This process's device: its GPU, or the CPU where there is none.
 
     Raises:
-        RuntimeError: the launcher has not set its environment variables.
+        InputError: the launcher has not set its environment variables.
     """
     if launcher == 'slurm':
         _slurm_to_torchrun()
     if launcher != 'none':
         missing = [k for k in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK') if k not in os.environ]
         if missing:
-            raise RuntimeError(
+            raise InputError(
                 f'--launcher {launcher}: the environment lacks {", ".join(missing)}; '
                 'start with tools/dist_train.sh CONFIG GPUS, or leave out --launcher'
             )

@@ -13,6 +13,7 @@ from fmmp.apis import init_distributed, init_model, train
 from fmmp.apis import test as evaluate
 from fmmp.apis.distributed import leave_distributed
 from fmmp.checkpoints import load_checkpoint_file, save_atomically
+from fmmp.errors import InputError
 from tests.tiny import ROOT, tiny_config
 
 ENVIRONMENT = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHON': sys.executable}
@@ -156,5 +157,5 @@ def test_slurms_variables_join_its_processes(tmp_path, monkeypatch):
 def test_a_launcher_that_launched_nothing_is_named(monkeypatch):
     for name in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK'):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(RuntimeError, match='--launcher pytorch: the environment lacks RANK'):
+    with pytest.raises(InputError, match='--launcher pytorch: the environment lacks RANK'):
         init_distributed('pytorch')
