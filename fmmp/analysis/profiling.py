@@ -17,6 +17,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from fmmp.apis import init_model
 from fmmp.apis.loaders import build_loader, loader_settings
+from fmmp.apis.model import place_for_speed
 from fmmp.files import atomic_path
 
 from .parts import divided_by_part, random_episodes
@@ -38,7 +39,7 @@ class TrainingStep:
     def __init__(self, config: Config, device: str | torch.device, data: bool = False) -> None:
         noise = '' if data else ' of noise'
         self.title = f'a training step of {config.data.samples_per_gpu} episodes{noise}'
-        self.model = init_model(config, device=device).train()
+        self.model = place_for_speed(init_model(config), config, device).train()
         self.optimizer = build_optimizer(self.model, config.optimizer)
         if data:
             loader = build_loader(
@@ -86,7 +87,7 @@ class TestEpisode:
         queries = config.data.test.num_queries
         noise = '' if data else ' of noise'
         self.title = f'a test episode of {queries} queries{noise}'
-        self.model = init_model(config, device=device)
+        self.model = place_for_speed(init_model(config), config, device)
         if data:
             dataset = build_dataset(config.data.test, dict(test_mode=True))
             settings = loader_settings(config.data, 'test')
