@@ -19,9 +19,9 @@ setup(
     install_requires=[
         'addict',
         'json_tricks',
-        'matplotlib',
+        'matplotlib>=3.7',
         'munkres',
-        'numpy',
+        'numpy>=1.24',
         'opencv-python',
         'packaging',
         'pillow',
