@@ -64,7 +64,7 @@ def start(dataset: Path, work_dir: Path) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # progress bars
         torch.set_num_threads(1)
         cv2.setNumThreads(0)
-        time.sleep = lambda seconds: None  # MMCV's runner sleeps two seconds an epoch
+        time.sleep = lambda seconds: None  # MMCV's runner sleeps a second when it ends
         config = small_config(dataset, work_dir)
         config.log_level = 'ERROR'
         train(config, seed=0, deterministic=True, auto_resume=True)

@@ -10,7 +10,7 @@ def keep_freed_memory() -> None:
     """Let the process keep the memory that it frees, for what it allocates next.
 
     glibc gives large blocks back to the system and has them mapped anew, page by page and zeroed,
-    with every tensor. A backbone's pass over a batch of images can take twice as long so. Where
+    with every tensor, which can double the time of a backbone's pass over a batch of images. Where
     the C library is another one, this does nothing.
     """
     if sys.platform != 'linux':

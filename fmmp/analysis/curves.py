@@ -22,7 +22,7 @@ TITLES = {
     'lr': 'learning rate',
     'time': 'seconds a step',
     'data_time': 'seconds a step waits for data',
-    'memory': 'GPU memory, MB',
+    'memory': 'memory, MiB',
 }
 # Okabe and Ito's, but for yellow, which is too light for a line; then the same with other strokes.
 _PALETTE = (

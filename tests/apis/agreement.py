@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 from mmcv.runner import HOOKS, Hook
 
-time.sleep = lambda seconds: None  # MMCV's runner sleeps two seconds an epoch
+time.sleep = lambda seconds: None  # MMCV's runner sleeps a second when it ends
 
 
 @HOOKS.register_module()
