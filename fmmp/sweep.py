@@ -162,7 +162,7 @@ def read_sweep(path: str | Path, root: str | Path, cfg_options: Sequence[str] = 
 
     Args:
         path: the sweep file.
-        root: folder for the sweeps; run goes to ``root/SWEEP/ROW/splitN_Sshot_seedK``.
+        root: folder for the sweeps; a run goes to ``root/SWEEP/ROW/splitN_Sshot_seedK``.
         cfg_options: ``KEY=VALUE``, further settings for every run.
 
     Raises:
@@ -282,7 +282,7 @@ def complete(
         stop: whether to begin nothing more.
 
     Returns:
-        Nothing if the run is finished, else what has failed.
+        None if the run is finished, else what has failed.
     """
     try:
         _check_settings(run)

@@ -19,7 +19,7 @@ ALL_PAIRS = 'all pairs'
 
 @dataclass(frozen=True)
 class Results:
-    """What a results.json holds of a comparison's interest.
+    """What a comparison needs of a results.json.
 
     Attributes:
         name: how tables call it.

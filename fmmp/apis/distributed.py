@@ -49,7 +49,7 @@ def init_distributed(launcher: str = 'none', gpu_id: int = 0) -> torch.device:
 
 
 def leave_distributed() -> None:
-    """Part from the other processes, if any, when all work is done."""
+    """Leave the process group, if there is one, when all work is done."""
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()
 

@@ -50,7 +50,7 @@ def place(model: nn.Module, config: Config, device: str | torch.device) -> nn.Mo
         device: where to run.
 
     Raises:
-        InputError: there is no such precision, or this torch has it not.
+        InputError: there is no such precision, or this torch lacks it.
     """
     model.precision = choose_precision(config.get('precision', 'float32'), device)
     if config.get('channels_last', False):

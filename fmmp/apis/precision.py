@@ -17,7 +17,7 @@ def choose_precision(name: str, device: str | torch.device) -> torch.dtype:
         device: where the model runs.
 
     Raises:
-        InputError: there is no such precision, or this torch has it not for the device.
+        InputError: there is no such precision, or this torch lacks it for the device.
     """
     if name not in PRECISIONS:
         raise InputError(f'precision={name!r}: choose from {", ".join(PRECISIONS)}')

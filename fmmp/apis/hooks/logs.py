@@ -17,7 +17,7 @@ PACKAGES = {'TensorboardLoggerHook': 'tensorboard', 'WandbLoggerHook': 'wandb'}
 
 
 def require_loggers(log_config: dict) -> None:
-    """Make sure that the packages are there which a config's loggers need.
+    """Make sure that the packages which a config's loggers need are installed.
 
     Raises:
         InputError: one is not.

@@ -25,7 +25,8 @@ class NonFiniteLossHook(Hook):
     Args:
         dataset: the training's, which names the files.
         action: ``stop``, or ``skip``: make no step, and go on.
-        max_in_a_row: so many are left out one after the other, and saved in all; one more stops.
+        max_in_a_row: batches that may be left out one after the other, one more stops training;
+            also how many of them are saved in all.
     """
 
     def __init__(
