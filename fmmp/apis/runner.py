@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from fmmp.checkpoints import load_training, load_weights, save_atomically
-from fmmp.errors import CheckpointError
+from fmmp.errors import CheckpointError, NonFiniteLossError
 from fmmp.files import link_atomically
 
 from .work_dir import LATEST
@@ -40,9 +40,13 @@ class Runner(EpochBasedRunner):
             save_optimizer: also save the optimiser's state.
             meta: more to be saved; plain values.
             create_symlink: let ``latest.pth`` point to this checkpoint.
+
+        Raises:
+            NonFiniteLossError: the last step spoiled the weights, from which none could go on.
         """
         if get_dist_info()[0] != 0:
             return
+        self._require_finite_weights()
         path = Path(out_dir) / filename_tmpl.format(self.epoch + 1)
         save_atomically(self._checkpoint(self.epoch + 1, save_optimizer, meta), path)
         if create_symlink:
@@ -69,6 +73,15 @@ class Runner(EpochBasedRunner):
         for path in folder.glob('best_*_epoch_*.pth'):
             if path.name not in keep:
                 path.unlink()
+
+    def _require_finite_weights(self) -> None:
+        for name, weight in unwrap(self.model).named_parameters():
+            if not weight.isfinite().all():
+                raise NonFiniteLossError(
+                    f'epoch {self.epoch + 1}: {name} is not finite, so it is not saved. The loss '
+                    'was finite and its gradient was not: lower the learning rate or clip '
+                    'gradients (optimizer_config.grad_clip)'
+                )
 
     def _best(self) -> str | None:
         best = self.meta.get('hook_msgs', {}).get('best_ckpt')

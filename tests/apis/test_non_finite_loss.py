@@ -67,6 +67,14 @@ def test_the_count_goes_on_after_resuming(tmp_path):
     assert resumed.meta['hook_msgs']['skipped'] == 2
 
 
+def test_weights_that_are_not_finite_are_not_saved(tmp_path):
+    runner = make_runner(tmp_path)
+    runner.model.weight.data.fill_(math.nan)
+    with pytest.raises(NonFiniteLossError, match='epoch 1: weight is not finite.*grad_clip'):
+        runner.save_checkpoint(tmp_path)
+    assert not [*tmp_path.iterdir()]
+
+
 def test_an_unknown_action_is_refused_with_the_known_ones():
     with pytest.raises(InputError, match="'ignore': choose from stop, skip"):
         NonFiniteLossHook(Files(), action='ignore')
