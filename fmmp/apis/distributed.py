@@ -51,6 +51,9 @@ def init_distributed(launcher: str = 'none', gpu_id: int = 0) -> torch.device:
 def leave_distributed() -> None:
     """Leave the process group, if there is one, when all work is done."""
     if dist.is_available() and dist.is_initialized():
+        # Last, what holds no Python object: torch 2.0's gloo can wait for ever for Python's lock if
+        # the group ends while it lets go of a tensor.
+        dist.barrier()
         dist.destroy_process_group()
 
 
