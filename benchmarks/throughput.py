@@ -37,7 +37,7 @@ import cv2
 import numpy as np
 import torch
 from mmcv import Config
-from torch import Tensor, nn
+from torch import nn
 from torchvision.transforms import functional as F
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -47,12 +47,13 @@ from fmmp.models.ops import library
 from mmpose.datasets import build_dataset
 from mmpose.models import build_posenet
 
+from fmmp.analysis.parts import random_episodes
 from fmmp.apis.model import place_for_speed
 from fmmp.memory import keep_freed_memory
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = ROOT / 'configs/fmmp/1shot/fmmp_r50_mp100_split1.py'
-QUERIES, KEYPOINTS, SIZE, BATCH = 15, 70, 256, 4
+QUERIES, SIZE, BATCH = 15, 256, 4
 
 
 @contextmanager
@@ -77,19 +78,9 @@ def median_seconds(runs: dict[str, Callable], repeats: int) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def random_episodes(batch: int, images: int) -> dict[str, Tensor]:
-    """Episodes whose keypoints are all visible."""
-    return dict(
-        imgs=torch.randn(batch, images, 3, SIZE, SIZE),
-        points=torch.rand(batch, images, KEYPOINTS, 2),
-        visible=torch.ones(batch, images, KEYPOINTS, dtype=torch.bool),
-        reference_index=torch.randint(KEYPOINTS, (batch, images, KEYPOINTS, 16)),
-    )
-
-
-def measure_testing(model: nn.Module, fast: nn.Module) -> dict[str, float]:
+def measure_testing(config: Config, model: nn.Module, fast: nn.Module) -> dict[str, float]:
     """Seconds a query: plain, FMMP, its head, and an image through the contiguous backbone."""
-    episode = random_episodes(1, 1 + QUERIES)
+    episode = random_episodes(config, 'test', 1, QUERIES)
     tokens, levels = fast.extract_tokens(episode['imgs'])
     supports = [episode[name][:, :1] for name in ('points', 'visible', 'reference_index')]
 
@@ -112,9 +103,9 @@ def measure_testing(model: nn.Module, fast: nn.Module) -> dict[str, float]:
     return {name: value / images[name] for name, value in seconds.items()}
 
 
-def measure_training(model: nn.Module, fast: nn.Module) -> dict[str, float]:
+def measure_training(config: Config, model: nn.Module, fast: nn.Module) -> dict[str, float]:
     """Seconds a step of forward, backward and Adam: plain, FMMP, and its backbone's part."""
-    episodes = random_episodes(BATCH, 2)
+    episodes = random_episodes(config, 'train', BATCH)
     num_keypoints = torch.full((BATCH,), 20)
 
     def stepper(model: nn.Module) -> Callable:
@@ -140,9 +131,9 @@ def measure_training(model: nn.Module, fast: nn.Module) -> dict[str, float]:
     return median_seconds({'plain': plain, 'FMMP': stepper(fast), 'backbone': backbone}, repeats=4)
 
 
-def measure_options(model: nn.Module, fast: nn.Module) -> dict[str, float]:
+def measure_options(config: Config, model: nn.Module, fast: nn.Module) -> dict[str, float]:
     """Seconds a query, by memory format and precision."""
-    episode = random_episodes(1, 1 + QUERIES)
+    episode = random_episodes(config, 'test', 1, QUERIES)
 
     def predict(model: nn.Module, bfloat16: bool = False) -> None:
         with torch.autocast('cpu', torch.bfloat16, enabled=bfloat16):
@@ -227,9 +218,9 @@ def main() -> None:
     model = build_posenet(config.model).eval()
     fast = place_for_speed(copy.deepcopy(model), config, 'cpu').eval()
     with torch.no_grad():
-        test = measure_testing(model, fast)
-        options = measure_options(model, fast)
-    train = measure_training(model.train(), fast.train())
+        test = measure_testing(config, model, fast)
+        options = measure_options(config, model, fast)
+    train = measure_training(config, model.train(), fast.train())
     data = measure_data(config)
 
     def show(title: str, seconds: dict[str, float]) -> None:

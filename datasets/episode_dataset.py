@@ -207,31 +207,8 @@ class EpisodeDataset(Dataset, ABC):
                 seed_generators(seed)
                 views.append(self._load(instance, category))
 
-        points, visible, references = [], [], []
-        known = {}  # references by visibility; the rest that they depend on is the episode's
-        for view in views:
-            padded, shown, skeleton = pad_keypoints(
-                view['keypoints'],
-                view['visible'],
-                category.skeleton,
-                self.settings.num_keypoints,
-                self.settings.padding,
-                lam=lam,
-                link=link,
-            )
-            pattern = shown.tobytes()
-            if pattern not in known:
-                known[pattern], _ = structural_references(
-                    shown, skeleton, self.settings.num_references
-                )
-            points.append(padded)
-            visible.append(shown)
-            references.append(known[pattern])
         return {
-            'imgs': torch.stack([view['img'] for view in views]),
-            'points': torch.from_numpy(np.stack(points)),
-            'visible': torch.from_numpy(np.stack(visible)),
-            'reference_index': torch.from_numpy(np.stack(references)),
+            **episode_tensors(views, category.skeleton, self.settings, lam, link),
             'num_keypoints': torch.tensor(category.num_keypoints),
             'index': torch.tensor(index),
         }
@@ -276,6 +253,50 @@ class EpisodeDataset(Dataset, ABC):
                 f'{view["image_file"]}, of category {category.name!r} in {self.ann_file}, is '
                 'missing or no readable image: check img_prefix, or fetch the image again'
             ) from error
+
+
+def episode_tensors(
+    views: Sequence[dict],
+    skeleton: Sequence[Sequence[int]],
+    settings: DataSettings,
+    lam: np.ndarray | None = None,
+    link: np.ndarray | None = None,
+) -> dict[str, torch.Tensor]:
+    """Pad an episode's crops and find their structural references.
+
+    Args:
+        views: what the pipeline gave for each image: ``img``, ``keypoints`` and ``visible``.
+        skeleton: the category's links.
+        settings: of the data set.
+        lam, link: of mixup padding, as in `pad_keypoints`.
+
+    Returns:
+        ``imgs``, ``points``, ``visible`` and ``reference_index``, as `EpisodeDataset` has them.
+    """
+    points, visible, references = [], [], []
+    known = {}  # references by visibility; the rest that they depend on is the episode's
+    for view in views:
+        padded, shown, chains = pad_keypoints(
+            view['keypoints'],
+            view['visible'],
+            skeleton,
+            settings.num_keypoints,
+            settings.padding,
+            lam=lam,
+            link=link,
+        )
+        pattern = shown.tobytes()
+        if pattern not in known:
+            known[pattern], _ = structural_references(shown, chains, settings.num_references)
+        points.append(padded)
+        visible.append(shown)
+        references.append(known[pattern])
+    return {
+        'imgs': torch.stack([view['img'] for view in views]),
+        'points': torch.from_numpy(np.stack(points)),
+        'visible': torch.from_numpy(np.stack(visible)),
+        'reference_index': torch.from_numpy(np.stack(references)),
+    }
 
 
 def _at_least_one(name: str, value: int) -> int:

@@ -13,10 +13,9 @@ import torch
 from mmpose.datasets.pipelines import Compose
 from torch import nn
 
-from fmmp.datasets import pad_keypoints, structural_references
 from fmmp.datasets.annotations import clean_box
 from fmmp.datasets.crop import center_and_scale
-from fmmp.datasets.episode_dataset import DataSettings
+from fmmp.datasets.episode_dataset import DataSettings, episode_tensors
 from fmmp.errors import InputError
 
 Box = Sequence[float]
@@ -141,24 +140,9 @@ def estimate(
         _view(pipeline, settings, image, box, *nowhere)
         for image, box in zip(images, boxes, strict=True)
     ]
-    points, visible, references = [], [], []
-    for view in views:
-        padded, shown, skeleton = pad_keypoints(
-            view['keypoints'],
-            view['visible'],
-            supports[0].skeleton,
-            settings.num_keypoints,
-            settings.padding,
-        )
-        points.append(padded)
-        visible.append(shown)
-        references.append(structural_references(shown, skeleton, settings.num_references)[0])
     shots = len(supports)
     episode = {
-        'imgs': torch.stack([view['img'] for view in views]),
-        'points': torch.from_numpy(np.stack(points)),
-        'visible': torch.from_numpy(np.stack(visible)),
-        'reference_index': torch.from_numpy(np.stack(references)),
+        **episode_tensors(views, supports[0].skeleton, settings),
         'center': torch.from_numpy(np.stack([view['center'] for view in views[shots:]])),
         'scale': torch.from_numpy(np.stack([view['scale'] for view in views[shots:]])),
         'index': torch.tensor(0),

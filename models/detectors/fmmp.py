@@ -116,8 +116,7 @@ class FMMP(BasePose):
         Returns:
             ``loss_real`` and ``loss_mix``, to be summed.
         """
-        by_layer = self.layer_losses(imgs, points, visible, reference_index, num_keypoints)
-        return {f'loss_{kind}': losses.sum() for kind, losses in by_layer.items()}
+        return sum_layers(self.layer_losses(imgs, points, visible, reference_index, num_keypoints))
 
     def layer_losses(
         self,
@@ -193,7 +192,7 @@ class FMMP(BasePose):
         Beside the losses it gives each layer's share of them, such as ``real_layer1``, for the log.
         """
         by_layer = self.layer_losses(imgs, points, visible, reference_index, num_keypoints)
-        losses = {f'loss_{kind}': values.sum() for kind, values in by_layer.items()}
+        losses = sum_layers(by_layer)
         for kind, values in by_layer.items():
             for layer, value in enumerate(values.detach(), start=1):
                 losses[f'{kind}_layer{layer}'] = value
@@ -251,3 +250,8 @@ class FMMP(BasePose):
     def show_result(self, **kwargs: object) -> None:
         """Not used: pictures are drawn by ``fmmp.visualization``."""
         raise NotImplementedError('draw with fmmp.visualization')
+
+
+def sum_layers(by_layer: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Each kind's loss, such as ``loss_real``, from its losses by layer (L,)."""
+    return {f'loss_{kind}': losses.sum() for kind, losses in by_layer.items()}
