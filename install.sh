@@ -114,8 +114,8 @@ check() {
     fi
 }
 
-# Whether this clone is installed editable, as its setup.py and the sources of its ops stand, with the
-# ops compiled for the torch that is there, unless there is no compiler.
+# Whether this clone is installed editable, as its setup.py and its C++ sources stand, compiled for the
+# torch and the Python that are there, unless there is no compiler.
 project_installed() {
     "$python" -I - <<'PY'
 import json
@@ -123,6 +123,7 @@ import os
 import runpy
 import shutil
 import sys
+import sysconfig
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 
@@ -133,14 +134,17 @@ except PackageNotFoundError:
 origin = json.loads(project.read_text('direct_url.json') or '{}')
 installed = Path(project.locate_file(f'fmmp-{project.version}.dist-info/METADATA'))
 ops = Path('models/ops')
-sources = [Path('setup.py'), ops / 'build.py', *(ops / 'csrc').iterdir()]
+structure = Path('datasets/structure.cpp')
+sources = [Path('setup.py'), ops / 'build.py', *(ops / 'csrc').iterdir(), structure]
 name = runpy.run_path(str(ops / 'build.py'))['library_name'](version('torch'))
+suffix = sysconfig.get_config_var('EXT_SUFFIX')
+compiled = [ops / f'{name}{suffix}', structure.with_name(f'_structure{suffix}')]
 compiles = os.environ.get('FMMP_OPS') != '0' and shutil.which(os.environ.get('CXX', 'c++'))
 sys.exit(
     origin.get('url') != Path.cwd().as_uri()
     or not origin.get('dir_info', {}).get('editable')
     or installed.stat().st_mtime < max(path.stat().st_mtime for path in sources)
-    or bool(compiles and not any(ops.glob(f'{name}*.so')))
+    or bool(compiles and not all(path.exists() for path in compiled))
 )
 PY
 }

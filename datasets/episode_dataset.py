@@ -1,5 +1,6 @@
 """What training and test data sets share: from instances to an episode's tensors."""
 
+import os
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,7 @@ from fmmp.errors import InputError
 from . import transforms  # noqa: F401 (registers the crop that pipelines name)
 from .annotations import Category, Instance, count_instances, load_annotations
 from .crop import center_and_scale
-from .padding import METHODS, pad_keypoints
+from .padding import METHODS, place_padding
 from .seeding import derive_seeds, kept_generators, seed_generators
 from .splits import select_categories
 from .structure import structural_references
@@ -219,7 +220,7 @@ class EpisodeDataset(Dataset, ABC):
         return [self._file(self.instances[number]) for number in numbers]
 
     def _file(self, instance: Instance) -> str:
-        return str(Path(self.img_prefix, instance.image))
+        return os.path.join(self.img_prefix, instance.image)
 
     def _draw_mixup(
         self, category: Category, seed: int
@@ -273,21 +274,22 @@ def episode_tensors(
     Returns:
         ``imgs``, ``points``, ``visible`` and ``reference_index``, as `EpisodeDataset` has them.
     """
+    padding = place_padding(
+        len(views[0]['keypoints']),
+        skeleton,
+        settings.num_keypoints,
+        settings.padding,
+        lam=lam,
+        link=link,
+    )
     points, visible, references = [], [], []
     known = {}  # references by visibility; the rest that they depend on is the episode's
     for view in views:
-        padded, shown, chains = pad_keypoints(
-            view['keypoints'],
-            view['visible'],
-            skeleton,
-            settings.num_keypoints,
-            settings.padding,
-            lam=lam,
-            link=link,
-        )
+        padded, shown = padding.pad(view['keypoints'], view['visible'])
         pattern = shown.tobytes()
         if pattern not in known:
-            known[pattern], _ = structural_references(shown, chains, settings.num_references)
+            chained = padding.chain(shown)
+            known[pattern], _ = structural_references(shown, chained, settings.num_references)
         points.append(padded)
         visible.append(shown)
         references.append(known[pattern])

@@ -1,6 +1,7 @@
 """Keypoint mixup padding: every category to the same number of keypoints K."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -42,8 +43,65 @@ def pad_keypoints(
         ValueError: an unknown method, more keypoints than ``total``, no link to pad on, or
             ``mixup`` without ``lam`` and ``link``.
     """
-    keypoints = np.asarray(keypoints)
-    count = len(keypoints)
+    padding = place_padding(len(keypoints), skeleton, total, method, lam, link)
+    padded, shown = padding.pad(keypoints, visible)
+    return padded, shown, padding.chain(shown)
+
+
+@dataclass(frozen=True)
+class Padding:
+    """The places of padded keypoints on a skeleton, which the images of an episode share.
+
+    Attributes:
+        count: K_c, keypoints before padding.
+        total: K, keypoints after it.
+        links: (E, 2) int64, the skeleton's links (i, j).
+        on_link: (E,) int64, how many padded keypoints a link has; those of the first link come
+            first, and places after the last link's stay empty.
+        weight: (N, 1), each one's λ of P[i].
+    """
+
+    count: int
+    total: int
+    links: np.ndarray
+    on_link: np.ndarray
+    weight: np.ndarray
+
+    def pad(self, keypoints: np.ndarray, visible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Pad an image's keypoints (K_c, 2) and their visibility (K_c,) to K."""
+        keypoints = np.asarray(keypoints)
+        visible = np.asarray(visible, bool)
+        i, j = np.repeat(self.links, self.on_link, axis=0).T
+        placed = slice(self.count, self.count + len(i))
+        padded = np.zeros((self.total, 2), np.result_type(keypoints, np.float32))
+        padded[: self.count] = keypoints
+        padded[placed] = self.weight * keypoints[i] + (1 - self.weight) * keypoints[j]
+        shown = np.zeros(self.total, bool)
+        shown[: self.count] = visible
+        shown[placed] = visible[i] & visible[j]
+        return padded, shown
+
+    def chain(self, visible: np.ndarray) -> list[list[int]]:
+        """Chain the visible ones of the padded keypoints (K,) into the skeleton."""
+        skeleton = self.links.tolist()
+        first = self.count
+        for (i, j), n in zip(self.links.tolist(), self.on_link.tolist(), strict=True):
+            if n and visible[first]:  # all of a link's are, or none
+                chain = [i, *range(first, first + n), j]
+                skeleton += map(list, pairwise(chain))
+            first += n
+        return skeleton
+
+
+def place_padding(
+    count: int,
+    skeleton: Sequence[Sequence[int]],
+    total: int,
+    method: str,
+    lam: np.ndarray | None = None,
+    link: np.ndarray | None = None,
+) -> Padding:
+    """Choose the places of the padded keypoints; arguments and errors are `pad_keypoints`'s."""
     missing = total - count
     if method not in METHODS:
         raise ValueError(f'unknown padding {method!r}: choose one of {", ".join(METHODS)}')
@@ -55,39 +113,18 @@ def pad_keypoints(
         raise ValueError(f"padding {method!r} needs a skeleton with links: choose 'zero' for none")
 
     links = np.asarray(skeleton, np.int64).reshape(-1, 2)
-    if method == 'mixup':
-        drawn = np.bincount(np.asarray(link)[:missing], minlength=len(links))
-    elif method == 'uniform':
-        drawn = np.full(len(links), missing // len(links))
-    else:
-        drawn = np.zeros(len(links), int)
-    # Each padded keypoint's number of its link, and its place along the chain.
-    of_link = np.repeat(np.arange(len(links)), drawn)
-    end = count + len(of_link)
     # The weight falls on P[i], so the chain's first point is the one nearest P[j]. This runs
     # against the geometry, and the released checkpoints are trained so.
     if method == 'mixup':
-        weight = np.asarray(lam)[count:end]
-        weight = weight[np.lexsort((weight, of_link))]  # ascending on each link
+        drawn = np.asarray(link)[:missing]
+        on_link = np.bincount(drawn, minlength=len(links))
+        weight = np.asarray(lam)[count:total]
+        weight = weight[np.lexsort((weight, np.sort(drawn)))]  # ascending on each link
+    elif method == 'uniform':
+        n = missing // len(links)
+        on_link = np.full(len(links), n)
+        weight = np.tile(np.linspace(0, 1, n + 2)[1:-1], len(links))
     else:
-        n = missing // max(len(links), 1)
-        weight = np.tile(np.linspace(0, 1, n + 2)[1:-1], len(links))[: len(of_link)]
-    weight = weight[:, None]
-
-    i, j = links[of_link].T
-    visible = np.asarray(visible, bool)
-    padded = np.zeros((total, 2), np.result_type(keypoints, np.float32))
-    padded[:count] = keypoints
-    padded[count:end] = weight * keypoints[i] + (1 - weight) * keypoints[j]
-    shown = np.zeros(total, bool)
-    shown[:count] = visible
-    shown[count:end] = visible[i] & visible[j]
-
-    chains = links.tolist()
-    first = count
-    for (i, j), n in zip(links.tolist(), drawn.tolist(), strict=True):
-        if n and shown[first]:
-            chain = [i, *range(first, first + n), j]
-            chains += map(list, pairwise(chain))
-        first += n
-    return padded, shown, chains
+        on_link = np.zeros(len(links), np.int64)
+        weight = np.zeros(0)
+    return Padding(count, total, links, on_link, weight[:, None])

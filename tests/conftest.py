@@ -1,4 +1,6 @@
 import json
+import os
+import shutil
 from pathlib import Path
 
 import cv2
@@ -69,3 +71,11 @@ def small_dataset(tmp_path):
 def golden():
     """Read a file of recorded numbers from tests/data."""
     return lambda name: json.loads((Path(__file__).parent / 'data' / name).read_text())
+
+
+@pytest.fixture(scope='session')
+def compiler():
+    path = shutil.which(os.environ.get('CXX', 'c++').split()[0])
+    if path is None:
+        pytest.skip('there is no C++ compiler')
+    return path

@@ -1,4 +1,6 @@
-"""How setup.py compiles the ops, where torch and a compiler are there.
+"""How setup.py compiles the ops, and the search of `fmmp.datasets.structure`.
+
+Both are compiled where torch and a compiler are there, and neither where one is missing.
 
 ``FMMP_OPS`` is ``0`` (compile nothing), ``cpu`` or ``cuda`` (fail where that cannot be compiled);
 unset, what can be compiled is.
@@ -55,6 +57,7 @@ def setup_arguments() -> dict:
             os.environ.setdefault('TORCH_CUDA_ARCH_LIST', GPUS)
     say(f'compiling the ops for the CPU{" and for CUDA" if with_cuda else f" ({reason})"}')
 
+    from setuptools import Extension
     from torch.utils.cpp_extension import BuildExtension, CppExtension, CUDAExtension
 
     folder = 'models/ops/csrc'
@@ -64,7 +67,8 @@ def setup_arguments() -> dict:
         depends=sorted(map(str, Path(folder).glob('*.*h'))),
         extra_compile_args={'cxx': compile_arguments(), 'nvcc': ['-O3']},
     )
-    return {'ext_modules': [extension], 'cmdclass': {'build_ext': BuildExtension}}
+    structure = Extension('fmmp.datasets._structure', ['datasets/structure.cpp'])
+    return {'ext_modules': [extension, structure], 'cmdclass': {'build_ext': BuildExtension}}
 
 
 def compile_arguments() -> list[str]:

@@ -1,5 +1,28 @@
+import os
+
 import numpy as np
-from fmmp.datasets import structural_references
+import pytest
+from fmmp.datasets import structural_references, structure
+
+COMPILED = structure.search
+
+
+@pytest.fixture
+def compiled(compiler):
+    """The compiled search, which install.sh leaves where there is a compiler."""
+    if COMPILED is structure.search_in_python:
+        assert os.environ.get('FMMP_OPS') == '0', 'datasets/structure.cpp is not compiled'
+        pytest.skip('FMMP_OPS=0')
+    return COMPILED
+
+
+@pytest.fixture(params=['compiled', 'in Python'], autouse=True)
+def search(request, monkeypatch):
+    """Runs each test with the compiled search and with the one in Python."""
+    if request.param == 'compiled':
+        request.getfixturevalue('compiled')
+    else:
+        monkeypatch.setattr(structure, 'search', structure.search_in_python)
 
 
 def test_references_follow_the_order_in_which_links_are_listed():
@@ -14,12 +37,49 @@ def test_an_invisible_keypoint_is_reached_but_not_passed():
     assert hops.tolist() == [[0, 1, 0], [0, 0, 0], [0, 1, 0]]
 
 
-def test_references_are_cut_to_the_count_asked_for():
-    index, _ = structural_references(np.ones(5, bool), [[0, i] for i in range(1, 5)], count=3)
-    assert index[0].tolist() == [0, 1, 2]
+@pytest.mark.parametrize('count', [1, 3])
+def test_references_are_cut_to_the_count_asked_for(count):
+    index, hops = structural_references(np.ones(5, bool), [[0, i] for i in range(1, 5)], count)
+    assert index[0].tolist() == [0, 1, 2][:count]
+    assert hops[0].tolist() == [0, 1, 1][:count]
+
+
+def test_a_link_listed_twice_and_a_link_to_oneself_change_nothing():
+    index, _ = structural_references(np.ones(3, bool), [[0, 1], [1, 0], [0, 0], [0, 2]], count=3)
+    assert index.tolist() == [[0, 1, 2], [1, 0, 2], [2, 0, 1]]
 
 
 def test_without_links_every_keypoint_refers_to_itself():
     index, hops = structural_references(np.ones(2, bool), [], count=2)
     assert index.tolist() == [[0, 0], [1, 1]]
     assert not hops.any()
+
+
+def test_no_keypoints_have_no_references():
+    index, hops = structural_references(np.ones(0, bool), [], count=2)
+    assert index.shape == hops.shape == (0, 2)
+
+
+@pytest.mark.parametrize('link', [[0, 2], [-1, 0]])
+def test_a_link_to_a_keypoint_that_is_not_there_is_an_error(link):
+    with pytest.raises(ValueError, match=rf'link \({link[0]}, {link[1]}\).*2 keypoints'):
+        structural_references(np.ones(2, bool), [link])
+
+
+def test_no_references_cannot_be_asked_for():
+    with pytest.raises(ValueError, match='0 references'):
+        structural_references(np.ones(2, bool), [[0, 1]], count=0)
+
+
+@pytest.mark.parametrize('search', ['compiled'], indirect=True)
+def test_the_compiled_search_finds_what_the_one_in_python_finds(monkeypatch):
+    random = np.random.default_rng(0)
+    for _ in range(200):
+        keypoints = random.integers(1, 40)
+        skeleton = random.integers(keypoints, size=(random.integers(60), 2))
+        case = random.random(keypoints) < 0.8, skeleton, int(random.integers(1, 20))
+        found = structural_references(*case)
+        with monkeypatch.context() as patch:
+            patch.setattr(structure, 'search', structure.search_in_python)
+            expected = structural_references(*case)
+        np.testing.assert_array_equal(found, expected)

@@ -1,15 +1,6 @@
 import os
-import shutil
 
 import pytest
-
-
-@pytest.fixture(scope='session')
-def compiler():
-    path = shutil.which(os.environ.get('CXX', 'c++').split()[0])
-    if path is None:
-        pytest.skip('there is no C++ compiler')
-    return path
 
 
 @pytest.fixture(scope='session')
