@@ -204,7 +204,7 @@ def measure_data(config: Config) -> dict[str, float]:
 
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
-        seconds = median_seconds({'sample': load, 'decode': decode}, repeats=15)
+        seconds = median_seconds({'sample': load, 'decode': decode}, repeats=60)
         torch.set_num_threads(threads)
     return {name: value / 8 for name, value in seconds.items()}
 
@@ -221,13 +221,13 @@ def main() -> None:
     config = Config.fromfile(str(CONFIG))
     config.model.pretrained = None
     keep_freed_memory()
+    data = measure_data(config)  # first, in a process as small as a loader's
     model = build_posenet(config.model).eval()
     fast = place_for_speed(copy.deepcopy(model), config, 'cpu').eval()
     with torch.no_grad():
         test = measure_testing(config, model, fast)
         options = measure_options(config, model, fast)
     train = measure_training(config, model.train(), fast.train())
-    data = measure_data(config)
 
     def show(title: str, seconds: dict[str, float]) -> None:
         print(title)
