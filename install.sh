@@ -136,9 +136,11 @@ installed = Path(project.locate_file(f'fmmp-{project.version}.dist-info/METADATA
 ops = Path('models/ops')
 structure = Path('datasets/structure.cpp')
 sources = [Path('setup.py'), ops / 'build.py', *(ops / 'csrc').iterdir(), structure]
-name = runpy.run_path(str(ops / 'build.py'))['library_name'](version('torch'))
+build = runpy.run_path(str(ops / 'build.py'))
 suffix = sysconfig.get_config_var('EXT_SUFFIX')
-compiled = [ops / f'{name}{suffix}', structure.with_name(f'_structure{suffix}')]
+compiled = [ops / (build['library_name'](version('torch')) + suffix)]
+if build['has_python_headers']():
+    compiled.append(structure.with_name(f'_structure{suffix}'))
 compiles = os.environ.get('FMMP_OPS') != '0' and shutil.which(os.environ.get('CXX', 'c++'))
 sys.exit(
     origin.get('url') != Path.cwd().as_uri()

@@ -16,8 +16,8 @@ do. Then where FMMP's time goes, and what loading data costs.
 ``--json`` prints one object as the last line. ``test_ratio`` and ``train_ratio`` are plain's time
 over FMMP's (higher is better); ``query_over_backbone`` is the time of a test query over that of one
 image through the backbone alone, in the same batch; ``data_over_decode`` is the time of loading a
-training sample over that of decoding, warping and normalising its two 640 x 480 JPEGs alone (both:
-lower is better, 1 is the limit).
+training sample over that of decoding, warping and normalising its two 640 x 480 JPEGs by OpenCV and
+torchvision alone (both: lower is better).
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ def write_photographs(root: Path, count: int = 8) -> None:
 def measure_data(config: Config) -> dict[str, float]:
     """Seconds of a training sample, and of decoding, warping and normalising its two images.
 
-    The latter by OpenCV and torchvision. One thread, as in the worker of a loader.
+    The latter by OpenCV and torchvision.
     """
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -202,26 +202,24 @@ def measure_data(config: Config) -> dict[str, float]:
                 image = cv2.warpAffine(image, transform, (SIZE, SIZE), flags=cv2.INTER_LINEAR)
                 F.normalize(F.to_tensor(image), normalize['mean'], normalize['std'])
 
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
         seconds = median_seconds({'sample': load, 'decode': decode}, repeats=60)
-        torch.set_num_threads(threads)
     return {name: value / 8 for name, value in seconds.items()}
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--threads', type=int, default=2, help='CPU threads [2]')
+    parser.add_argument('--threads', type=int, default=2, help='CPU threads [2]; loading takes 1')
     parser.add_argument('--json', action='store_true', help='one JSON object as the last line')
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     cv2.setNumThreads(1)
     config = Config.fromfile(str(CONFIG))
     config.model.pretrained = None
     keep_freed_memory()
-    data = measure_data(config)  # first, in a process as small as a loader's
+    torch.set_num_threads(1)  # as in a loader's worker
+    data = measure_data(config)
+    torch.set_num_threads(arguments.threads)
     model = build_posenet(config.model).eval()
     fast = place_for_speed(copy.deepcopy(model), config, 'cpu').eval()
     with torch.no_grad():

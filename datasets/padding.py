@@ -58,7 +58,7 @@ class Padding:
         links: (E, 2) int64, the skeleton's links (i, j).
         on_link: (E,) int64, how many padded keypoints a link has; those of the first link come
             first, and places after the last link's stay empty.
-        weight: (N, 1), each one's λ of P[i].
+        weight: (N, 1), the λ of P[i] of each of the N padded keypoints that lie on links.
     """
 
     count: int
@@ -68,7 +68,7 @@ class Padding:
     weight: np.ndarray
 
     def pad(self, keypoints: np.ndarray, visible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Pad an image's keypoints (K_c, 2) and their visibility (K_c,) to K."""
+        """Pad an image's keypoints (K_c, 2) and visibility (K_c,) to (K, 2) and (K,)."""
         keypoints = np.asarray(keypoints)
         visible = np.asarray(visible, bool)
         i, j = np.repeat(self.links, self.on_link, axis=0).T
@@ -82,7 +82,7 @@ class Padding:
         return padded, shown
 
     def chain(self, visible: np.ndarray) -> list[list[int]]:
-        """Chain the visible ones of the padded keypoints (K,) into the skeleton."""
+        """Return the skeleton's links and the chains of padded keypoints visible (K,)."""
         skeleton = self.links.tolist()
         first = self.count
         for (i, j), n in zip(self.links.tolist(), self.on_link.tolist(), strict=True):

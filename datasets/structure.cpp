@@ -3,6 +3,7 @@
 #include <Python.h>
 
 #include <cstdint>
+#include <new>
 #include <vector>
 
 namespace {
@@ -33,14 +34,15 @@ void search_from(
   }
 }
 
-// visible (K,) bool, links (E, 2) int64, index and hops (K, count) int64, all contiguous.
+// visible (K,) bool, links (E, 2) int64, index and hops (K, count) int64, all contiguous: the sizes
+// are checked here, the types are the caller's to get right.
 bool search(
     const Py_buffer& visible, const Py_buffer& links, const Py_buffer& index,
     const Py_buffer& hops) {
   const int64_t keypoints = visible.len;
-  const auto* is_visible = static_cast<const bool*>(visible.buf);
+  const auto* is_visible = static_cast<const char*>(visible.buf);
   const auto* link = static_cast<const int64_t*>(links.buf);
-  const auto* end = link + links.len / sizeof(int64_t) / 2 * 2;
+  const auto* end = link + links.len / (2 * sizeof(int64_t)) * 2;
   Neighbours neighbours(keypoints);
   for (; link != end; link += 2) {
     const int64_t i = link[0], j = link[1];
@@ -75,7 +77,12 @@ bool search(
 PyObject* call_search(PyObject*, PyObject* arguments) {
   Py_buffer visible, links, index, hops;
   if (!PyArg_ParseTuple(arguments, "y*y*w*w*", &visible, &links, &index, &hops)) return nullptr;
-  const bool found = search(visible, links, index, hops);
+  bool found = false;
+  try {
+    found = search(visible, links, index, hops);
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
+  }
   for (Py_buffer* buffer : {&visible, &links, &index, &hops}) PyBuffer_Release(buffer);
   if (!found) return nullptr;
   Py_RETURN_NONE;

@@ -1,5 +1,6 @@
 """Structural references: the keypoints around each keypoint on the skeleton."""
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,12 +24,19 @@ def structural_references(
         The references (K, count) int64, and how many links away they are (K, count) int64.
 
     Raises:
-        ValueError: a link names a keypoint that is not there, or ``count`` is below 1.
+        ValueError: a link is no pair or names a keypoint that is not there, ``visible`` has other
+            dimensions, or ``count`` is below 1.
     """
     if count < 1:
         raise ValueError(f'{count} references were asked for: at least 1, the keypoint itself')
     visible = np.ascontiguousarray(visible, bool)
-    links = np.ascontiguousarray(skeleton, np.int64).reshape(-1, 2)
+    links = np.ascontiguousarray(skeleton, np.int64)
+    if not links.size:
+        links = links.reshape(0, 2)
+    if visible.ndim != 1 or links.shape[1:] != (2,):
+        raise ValueError(
+            f'expected visible (K,) and links (E, 2), got {visible.shape} and {links.shape}'
+        )
     index = np.empty((len(visible), count), np.int64)
     hops = np.empty_like(index)
     search(visible, links, index, hops)
@@ -72,5 +80,7 @@ def _breadth_first(neighbours: list[list[int]], start: int, count: int) -> dict[
 
 try:  # the same, compiled: it takes a twentieth of the time
     from ._structure import search
-except ImportError:
+except ImportError as error:
     search = search_in_python
+    if not isinstance(error, ModuleNotFoundError):
+        warnings.warn(f'{error}: `bash install.sh` compiles it anew', stacklevel=1)

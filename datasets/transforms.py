@@ -54,16 +54,14 @@ class ToNormalizedTensor:
         Raises:
             TypeError: the image is not uint8 with as many channels as there are means.
         """
-        image = results['img']
-        channels = cv2.split(image)
-        if image.dtype != np.uint8 or len(channels) != len(self.table):
+        image = np.asarray(results['img'])
+        if image.dtype != np.uint8 or image.shape[2:] != (len(self.table),):
             raise TypeError(
-                f'ToNormalizedTensor has the mean and std of {len(self.table)} channels of uint8, '
-                f"and img is {image.dtype} {image.shape}: put MMPose's ToTensor and "
-                'NormalizeTensor in its place for others'
+                f'ToNormalizedTensor takes uint8 images (H, W, {len(self.table)}), and img is '
+                f"{image.dtype} {image.shape}: MMPose's ToTensor and NormalizeTensor take others"
             )
-        tensor = np.empty((len(channels), *image.shape[:2]), np.float32)
-        for channel, values, normalized in zip(channels, self.table, tensor, strict=True):
+        tensor = np.empty((len(self.table), *image.shape[:2]), np.float32)
+        for channel, values, normalized in zip(cv2.split(image), self.table, tensor, strict=True):
             cv2.LUT(channel, values, dst=normalized)
         results['img'] = torch.from_numpy(tensor)
         return results

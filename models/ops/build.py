@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 SOURCES = ('schema.cpp', 'cpu.cpp', 'meta.cpp', 'autograd.cpp', 'autocast.cpp')
@@ -44,7 +45,7 @@ def setup_arguments() -> dict:
     if missing:
         if wanted:
             raise SystemExit(f'FMMP_OPS={wanted}: {missing}')
-        say(f'the ops are not compiled, FMMP will run them in plain PyTorch: {missing}')
+        say(f'the ops are not compiled, FMMP will run in plain PyTorch and Python: {missing}')
         return {}
 
     home, reason = (None, 'FMMP_OPS=cpu') if wanted == 'cpu' else cuda_toolkit(torch.version.cuda)
@@ -67,8 +68,18 @@ def setup_arguments() -> dict:
         depends=sorted(map(str, Path(folder).glob('*.*h'))),
         extra_compile_args={'cxx': compile_arguments(), 'nvcc': ['-O3']},
     )
-    structure = Extension('fmmp.datasets._structure', ['datasets/structure.cpp'])
-    return {'ext_modules': [extension, structure], 'cmdclass': {'build_ext': BuildExtension}}
+    extensions = [extension]
+    if has_python_headers():
+        name, source = 'fmmp.datasets._structure', 'datasets/structure.cpp'
+        extensions.append(Extension(name, [source], extra_compile_args=['-O3', '-g0']))
+    else:
+        say('the search for structural references stays in Python: its C headers are missing')
+    return {'ext_modules': extensions, 'cmdclass': {'build_ext': BuildExtension}}
+
+
+def has_python_headers() -> bool:
+    """Whether extensions of this Python can be compiled; the ops need no header of it."""
+    return Path(sysconfig.get_path('include'), 'Python.h').exists()
 
 
 def compile_arguments() -> list[str]:

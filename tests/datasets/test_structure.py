@@ -66,6 +66,14 @@ def test_a_link_to_a_keypoint_that_is_not_there_is_an_error(link):
         structural_references(np.ones(2, bool), [link])
 
 
+@pytest.mark.parametrize(
+    ('visible', 'skeleton'), [(np.ones((2, 3), bool), [[0, 1]]), (np.ones(6, bool), [[0, 1, 2]])]
+)
+def test_inputs_of_other_shapes_are_an_error(visible, skeleton):
+    with pytest.raises(ValueError, match=r'expected visible \(K,\) and links \(E, 2\)'):
+        structural_references(visible, skeleton)
+
+
 def test_no_references_cannot_be_asked_for():
     with pytest.raises(ValueError, match='0 references'):
         structural_references(np.ones(2, bool), [[0, 1]], count=0)

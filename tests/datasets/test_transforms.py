@@ -20,5 +20,5 @@ def test_images_become_what_mmposes_transforms_make_of_them_bit_for_bit():
     'image', [np.zeros((4, 4, 3), np.float32), np.zeros((4, 4), np.uint8)], ids=['float32', 'grey']
 )
 def test_other_images_are_refused_with_the_way_out(image):
-    with pytest.raises(TypeError, match='3 channels of uint8.*NormalizeTensor'):
+    with pytest.raises(TypeError, match=r'uint8 images \(H, W, 3\).*NormalizeTensor'):
         ToNormalizedTensor(**STATISTICS)({'img': image})
