@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from fmmp.errors import InputError
 
-from . import transforms  # noqa: F401 (registers the crop that pipelines name)
+from . import transforms  # noqa: F401 (registers what pipelines name)
 from .annotations import Category, Instance, count_instances, load_annotations
 from .crop import center_and_scale
 from .padding import METHODS, place_padding

@@ -83,14 +83,14 @@ class Padding:
 
     def chain(self, visible: np.ndarray) -> list[list[int]]:
         """Return the skeleton's links and the chains of padded keypoints visible (K,)."""
-        skeleton = self.links.tolist()
+        links, chains = self.links.tolist(), []
         first = self.count
-        for (i, j), n in zip(self.links.tolist(), self.on_link.tolist(), strict=True):
+        for (i, j), n in zip(links, self.on_link.tolist(), strict=True):
             if n and visible[first]:  # all of a link's are, or none
                 chain = [i, *range(first, first + n), j]
-                skeleton += map(list, pairwise(chain))
+                chains += map(list, pairwise(chain))
             first += n
-        return skeleton
+        return links + chains
 
 
 def place_padding(
