@@ -61,7 +61,7 @@ def start(dataset: Path, work_dir: Path) -> int:
         return process
     status = 1
     try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # progress bars
+        sys.stderr = open(os.devnull, 'w')  # progress
         torch.set_num_threads(1)
         cv2.setNumThreads(0)
         time.sleep = lambda seconds: None  # MMCV's runner sleeps a second when it ends
@@ -70,7 +70,7 @@ def start(dataset: Path, work_dir: Path) -> int:
         train(config, seed=0, deterministic=True, auto_resume=True)
         status = 0
     except BaseException:
-        traceback.print_exc()
+        traceback.print_exc(file=sys.__stderr__)
     finally:
         os._exit(status)
 

@@ -85,7 +85,6 @@ class EpisodeDataset(Dataset, ABC):
         seed: seed of the random draws.
         allow_missing: leave out categories with too few instances for an episode, with a warning,
             instead of raising an error.
-        test_mode: given by MMPose's builders; the class says what it is.
 
     Attributes:
         categories: the categories by id.
@@ -113,7 +112,6 @@ class EpisodeDataset(Dataset, ABC):
         skeleton_file: str | Path | None = None,
         seed: int = 0,
         allow_missing: bool = False,
-        test_mode: bool = False,
     ) -> None:
         self.ann_file = str(ann_file)
         self.img_prefix = str(img_prefix)

@@ -18,6 +18,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fmmp.errors import InputError
+
 from .synthetic_drawing import (
     FigurePainter,
     fill_polygon,
@@ -235,7 +237,7 @@ def write_synthpose(
         False if the folder holds this very data set already, else True.
 
     Raises:
-        ValueError: A setting is out of range.
+        InputError: A setting is out of range.
         FileExistsError: The folder holds something else.
     """
     for setting, value, least in (
@@ -246,7 +248,7 @@ def write_synthpose(
         ('workers', workers, 1),
     ):
         if value < least:
-            raise ValueError(f'SynthPose: {setting} must be at least {least}, got {value}')
+            raise InputError(f'SynthPose: {setting} must be at least {least}, got {value}')
     out_dir = Path(out_dir).absolute()
     info = {
         'description': 'SynthPose: articulated figures for category-agnostic pose estimation',

@@ -1,7 +1,5 @@
 """What pip alone cannot install, checked where it is first needed."""
 
-import warnings
-
 
 def require_openmmlab() -> None:
     """Checks that MMPose 0.29 and an MMCV that it accepts can be imported.
@@ -10,11 +8,9 @@ def require_openmmlab() -> None:
         ImportError: one line that says what is wrong and how to install them.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # mmcv 1.x announces its successor at every import
-            import mmcv  # noqa: F401
-            import mmpose  # asserts mmcv's version
-            import xtcocotools.mask  # noqa: F401, a ValueError if built for another numpy
+        import mmcv  # noqa: F401
+        import mmpose  # asserts mmcv's version
+        import xtcocotools.mask  # noqa: F401, a ValueError if built for another numpy
 
         if not mmpose.__version__.startswith('0.29.'):
             raise ImportError(f'MMPose {mmpose.__version__} is installed')

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 UNAIDED_FAILS = {'chumpy', 'mmcv', 'mmcv-full', 'mmpose', 'xtcocotools'}
 BLOCK_OPENMMLAB = "import sys; sys.modules.update(dict.fromkeys(['mmcv', 'mmpose', 'xtcocotools']))"
 PURE_FUNCTIONS = """
+import fmmp.cli
 from fmmp.datasets import evaluation_pairs, pad_keypoints, structural_references
 from fmmp.datasets.metrics import evaluate_pairs
 from fmmp.models.ops import ms_deform_attn

@@ -15,6 +15,7 @@ from fmmp.checkpoints import (
     save_atomically,
     state_dict_of,
 )
+from fmmp.cli import run
 from fmmp.errors import CheckpointError
 
 
@@ -27,20 +28,20 @@ def main() -> None:
         '--to-released', action='store_true', help="from our names to the release's"
     )
     args = parser.parse_args()
+    checkpoint = load_checkpoint_file(args.source)
+    state = state_dict_of(checkpoint)
+    if is_released(state) == args.to_released:
+        names = "the release's" if args.to_released else 'our'
+        raise CheckpointError(f'{args.source}: it has {names} names already')
     try:
-        checkpoint = load_checkpoint_file(args.source)
-        state = state_dict_of(checkpoint)
-        if is_released(state) == args.to_released:
-            names = "the release's" if args.to_released else 'our'
-            raise CheckpointError(f'it has {names} names already')
-        convert = ours_to_released if args.to_released else released_to_ours
-        converted = {'meta': checkpoint.get('meta', {}), 'state_dict': convert(state)}
-        save_atomically(converted, args.target)
-    except (CheckpointError, OSError) as error:
-        sys.exit(f'error: {args.source}: {error}')
+        state_to_save = ours_to_released(state) if args.to_released else released_to_ours(state)
+    except CheckpointError as error:
+        raise CheckpointError(f'{args.source}: {error}') from None
+    converted = {'meta': checkpoint.get('meta', {}), 'state_dict': state_to_save}
+    save_atomically(converted, args.target)
     count = len(converted['state_dict'])
     print(f'{args.target}: {count} tensors from all {len(state)} of {args.source}')
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

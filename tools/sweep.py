@@ -14,8 +14,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a clone works uninstalled
 
-from fmmp.apis import run
 from fmmp.apis.distributed import LAUNCHERS
+from fmmp.cli import run
 from fmmp.sweep import (
     Launcher,
     Run,

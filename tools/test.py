@@ -7,8 +7,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a clone works uninstalled
 
-from mmcv.runner import get_dist_info
-
 from fmmp.apis import (
     add_arguments,
     format_report,
@@ -18,6 +16,7 @@ from fmmp.apis import (
     save_pictures,
     test,
 )
+from fmmp.apis.distributed import is_first_process
 from fmmp.apis.test import COLUMNS
 from fmmp.files import require_writable, write_json
 
@@ -51,7 +50,7 @@ def main() -> None:
     device = init_distributed(args.launcher, args.gpu_id)
     config = read_config(args)
     report = test(config, args.checkpoint, device, fuse_batch_norm=args.fuse_conv_bn)
-    if get_dist_info()[0] != 0:
+    if not is_first_process():
         return
     print('\n' + format_report(report, args.eval or COLUMNS))
     if out:

@@ -89,7 +89,7 @@ class TestEpisode:
         self.title = f'a test episode of {queries} queries{noise}'
         self.model = place_for_speed(init_model(config), config, device)
         if data:
-            dataset = build_dataset(config.data.test, dict(test_mode=True))
+            dataset = build_dataset(config.data.test)
             settings = loader_settings(config.data, 'test')
             self.batches = _endless(build_loader(dataset, **{**settings, 'samples_per_gpu': 1}))
         else:

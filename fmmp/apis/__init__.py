@@ -10,7 +10,7 @@ import fmmp.models.detectors.fmmp
 import fmmp.models.heads.recurrent_mining_head
 import fmmp.models.necks.feature_pyramid  # noqa: F401
 
-from .arguments import add_arguments, read_config, run
+from .arguments import add_arguments, add_config_arguments, read_config, run
 from .distributed import init_distributed
 from .inference import Support, estimate, read_image, read_support
 from .model import init_model
@@ -21,6 +21,7 @@ from .train import train
 __all__ = [
     'Support',
     'add_arguments',
+    'add_config_arguments',
     'estimate',
     'format_report',
     'init_distributed',

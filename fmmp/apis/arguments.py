@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Callable
 
 from mmcv import Config, DictAction
-from mmcv.runner import get_dist_info
 
+from fmmp import cli
+from fmmp.cli import one_line, signal_status
 from fmmp.errors import InputError
 from fmmp.memory import keep_freed_memory
 
-from .distributed import LAUNCHERS, leave_distributed
+from .distributed import LAUNCHERS, is_first_process, leave_distributed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the config, changes to it, and where to run."""
+    add_config_arguments(parser)
+    parser.add_argument('--gpu-id', type=int, default=0, help='GPU of a single process [0]')
+    parser.add_argument(
+        '--launcher', choices=LAUNCHERS, default='none', help='what started several processes'
+    )
+    # Set by older launchers; torchrun sets the environment instead.
+    parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
+
+
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the config, and changes to it."""
     parser.add_argument('config', help='config file')
     parser.add_argument(
         '--cfg-options',
@@ -27,12 +38,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='KEY=VALUE',
         help="settings in place of the config's, such as data.samples_per_gpu=8",
     )
-    parser.add_argument('--gpu-id', type=int, default=0, help='GPU of a single process [0]')
-    parser.add_argument(
-        '--launcher', choices=LAUNCHERS, default='none', help='what started several processes'
-    )
-    # Set by older launchers; torchrun sets the environment instead.
-    parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
 
 
 def read_config(args: argparse.Namespace) -> Config:
@@ -43,30 +48,26 @@ def read_config(args: argparse.Namespace) -> Config:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a script; what is wrong with its input or machine ends it in one line, no traceback.
+    """:func:`fmmp.cli.run` for a command that may be one of several processes.
 
-    The exit status is 1 after an error, and 128 + N after signal N.
+    The first of them alone says that it was interrupted.
     """
-    keep_freed_memory()
-    try:
-        main()
-        leave_distributed()
-    except (InputError, OSError) as error:
-        sys.exit(f'error: {_one_line(error)}')
-    except RuntimeError as error:
-        if not str(error).startswith('DataLoader worker'):
+
+    def main_of_a_process() -> None:
+        keep_freed_memory()
+        try:
+            main()
+            leave_distributed()
+        except RuntimeError as error:
+            if not str(error).startswith('DataLoader worker'):
+                raise
+            raise InputError(
+                f'{one_line(error)}; a worker that is killed most often lacked memory: lower '
+                'data.workers_per_gpu or data.samples_per_gpu, or ask for more'
+            ) from None
+        except KeyboardInterrupt as interrupt:
+            if not is_first_process():
+                sys.exit(signal_status(interrupt))
             raise
-        sys.exit(
-            f'error: {_one_line(error)}; a worker that is killed most often lacked memory: lower '
-            'data.workers_per_gpu or data.samples_per_gpu, or ask for more'
-        )
-    except KeyboardInterrupt as interrupt:
-        if get_dist_info()[0] == 0:
-            print(str(interrupt) or 'interrupted', file=sys.stderr)
-        sys.exit(128 + getattr(interrupt, 'number', signal.SIGINT))
 
-
-def _one_line(error: Exception) -> str:
-    """An error's message; of one in a data loader's worker, what the worker says last."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[-1] if lines[0].startswith('Caught ') else ' '.join(lines)
+    cli.run(main_of_a_process)

@@ -57,6 +57,11 @@ def leave_distributed() -> None:
         dist.destroy_process_group()
 
 
+def is_first_process() -> bool:
+    """Whether this process is the first, or alone: the one that prints and writes."""
+    return not (dist.is_available() and dist.is_initialized()) or dist.get_rank() == 0
+
+
 def _local_gpu() -> int:
     """This process's GPU; slurm may show each process its own alone."""
     return int(os.environ['LOCAL_RANK']) % torch.cuda.device_count()

@@ -31,7 +31,7 @@ def save_pictures(config: Config, report: dict, folder: str | Path) -> Path:
     Returns:
         The contact sheet's path.
     """
-    dataset = build_dataset(config.data.test, dict(test_mode=True))
+    dataset = build_dataset(config.data.test)
     count = min(COUNT, dataset.num_episodes)
     episodes = [number * dataset.num_episodes // count for number in range(count)]
     folder, thumbnails = Path(folder), []

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import mmcv
 import torch
 from mmcv import Config
 from mmcv.cnn import fuse_conv_bn
-from mmcv.runner import get_dist_info
 from mmpose.datasets import build_dataset
 from torch import nn
 from torch.utils.data import DataLoader
 
-from .distributed import broadcast_buffers, collect
+from fmmp.cli import Progress
+
+from .distributed import broadcast_buffers, collect, is_first_process
 from .loaders import build_loader, loader_settings
 from .model import init_model, place_for_speed
 
@@ -21,20 +21,21 @@ COLUMNS = ('PCK@0.05', 'PCK@0.1', 'PCK@0.15', 'PCK@0.2', 'mPCK', 'NME', 'AUC', '
 
 
 def predict(model: nn.Module, loader: DataLoader) -> list[dict]:
-    """Predict every episode, with a progress bar; every process predicts its share.
+    """Predict every episode, showing progress; every process predicts its share.
 
     Returns:
         What the model returned for each batch, of all processes.
     """
     broadcast_buffers(model)
     model.eval()
-    bar = mmcv.ProgressBar(len(loader.sampler)) if get_dist_info()[0] == 0 else None
-    results = []
+    progress = Progress('episodes') if is_first_process() else None
+    done, results = 0, []
     for episodes in loader:
         with torch.no_grad():
             results.append(model(return_loss=False, **episodes))
-        for _ in range(len(episodes['index']) if bar else 0):
-            bar.update()
+        done += len(episodes['index'])
+        if progress:
+            progress(done, len(loader.sampler))
     return collect(results)
 
 
@@ -57,7 +58,7 @@ def test(
         ``num_queries``, ``pair_scores``, ``predictions`` and ``left_out``; see
         ``TestEpisodes.report``.
     """
-    dataset = build_dataset(config.data.test, dict(test_mode=True))
+    dataset = build_dataset(config.data.test)
     model = place_for_speed(init_model(config, checkpoint, device), config, device)
     if fuse_batch_norm:
         model = fuse_conv_bn(model)

@@ -115,7 +115,7 @@ def _train(
     _log_left_out(logger, 'training', train_set)
     val_loader = None
     if validate:
-        val_set = build_dataset(config.data.val, dict(test_mode=True))
+        val_set = build_dataset(config.data.val)
         val_loader = build_loader(val_set, **loader_settings(config.data, 'val'))
         _log_left_out(logger, 'validation', val_set)
 

@@ -1,4 +1,4 @@
-"""What ends a script, and how."""
+"""What ends a command of several processes, or with a loader's workers, and how."""
 
 import os
 import signal
@@ -46,18 +46,13 @@ def test_what_goes_wrong_in_a_loaders_worker_ends_a_script_in_one_line(action, m
     assert '\n' not in str(end.value)
 
 
-def test_an_unexpected_error_keeps_its_traceback():
-    def fail():
-        raise RuntimeError('a bug')
-
-    with pytest.raises(RuntimeError, match='a bug'):
-        run(fail)
-
-
-def test_an_interruption_ends_a_script_with_its_signals_status(capsys):
+def test_the_first_process_alone_says_that_it_was_interrupted(monkeypatch, capsys):
     def interrupt():
         raise KeyboardInterrupt
 
-    with pytest.raises(SystemExit) as end:
-        run(interrupt)
-    assert end.value.code == 130 and capsys.readouterr().err == 'interrupted\n'
+    for first in (True, False):
+        monkeypatch.setattr('fmmp.apis.arguments.is_first_process', lambda first=first: first)
+        with pytest.raises(SystemExit) as end:
+            run(interrupt)
+        assert end.value.code == 130
+        assert capsys.readouterr().err == ('interrupted\n' if first else '')

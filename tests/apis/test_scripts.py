@@ -39,6 +39,7 @@ def test_an_unknown_metric_is_refused_with_the_known_ones(small_dataset, tmp_pat
     tested = run('tools/test.py', 'config.py', 'checkpoint.pth', '--eval', 'OKS')
     assert tested.returncode == 2
     assert 'OKS' in tested.stderr and 'PCK' in tested.stderr
+    assert tested.stderr.startswith('usage:')  # and no warning at an import
 
 
 def test_convert_checkpoint_there_and_back(tmp_path):

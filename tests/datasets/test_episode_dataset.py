@@ -26,7 +26,7 @@ def build(root, subset, data_cfg=None, **options):
     )
     config.update(options)
     config.data_cfg = {**config.data_cfg, 'image_size': 64, 'num_keypoints': K, **(data_cfg or {})}
-    return build_dataset(config, {'test_mode': subset != 'train'})
+    return build_dataset(config)
 
 
 def train_set(root, **options):

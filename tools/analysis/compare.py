@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a clone works un
 
 from fmmp.analysis.comparison import compare, format_comparison, read_results
 from fmmp.analysis.tables import FORMATS
-from fmmp.errors import InputError
+from fmmp.cli import run
 
 
 def parse_args() -> argparse.Namespace:
@@ -42,15 +42,10 @@ def main() -> None:
     """Read, compare, print."""
     args = parse_args()
     legend = args.legend or [None] * len(args.results)
-    try:
-        results = [
-            read_results(path, name) for path, name in zip(args.results, legend, strict=True)
-        ]
-        rows = compare(results, args.metric, args.samples, args.seed)
-    except (InputError, OSError) as error:
-        sys.exit(f'error: {error}')
+    results = [read_results(path, name) for path, name in zip(args.results, legend, strict=True)]
+    rows = compare(results, args.metric, args.samples, args.seed)
     print(format_comparison(rows, [one.name for one in results], args.metric, args.format))
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

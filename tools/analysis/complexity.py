@@ -11,10 +11,8 @@ from pathlib import Path
 sys.path.pop(0)  # this folder, whose profile.py is not the standard library's
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a clone works uninstalled
 
-from mmcv import DictAction
-
 from fmmp.analysis.complexity import complexity, format_complexity, to_json
-from fmmp.apis import read_config, run
+from fmmp.apis import add_config_arguments, read_config, run
 from fmmp.files import require_writable, write_json
 
 
@@ -23,8 +21,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('config', help='config file')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='KEY=VALUE')
+    add_config_arguments(parser)
     parser.add_argument(
         '--size', type=int, nargs='+', default=[None], help="sides of the images [the config's]"
     )

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a clone works un
 
 from fmmp.analysis.curves import DEFAULT_KEYS, plot_curves, render
 from fmmp.analysis.logs import read_run
-from fmmp.errors import InputError
+from fmmp.cli import run
 from fmmp.files import atomic_path, require_writable
 
 SUFFIXES = ('.png', '.pdf', '.svg')
@@ -45,16 +45,13 @@ def main() -> None:
     """Read, draw, write."""
     args = parse_args()
     legend = args.legend or [None] * len(args.runs)
-    try:
-        require_writable(args.out)
-        runs = [read_run(path, name) for path, name in zip(args.runs, legend, strict=True)]
-        content = render(plot_curves(runs, args.keys), Path(args.out).suffix[1:])
-        with atomic_path(args.out) as scratch:
-            scratch.write_bytes(content)
-    except (InputError, OSError) as error:
-        sys.exit(f'error: {error}')
+    require_writable(args.out)
+    runs = [read_run(path, name) for path, name in zip(args.runs, legend, strict=True)]
+    content = render(plot_curves(runs, args.keys), Path(args.out).suffix[1:])
+    with atomic_path(args.out) as scratch:
+        scratch.write_bytes(content)
     print(f'{args.out}: {len(args.keys)} panels of {len(runs)} runs')
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

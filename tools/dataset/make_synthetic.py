@@ -14,6 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a clone works un
 
 from fmmp.datasets.synthetic import write_synthpose
 
+from fmmp.cli import Progress, run
+
 
 def parse_args() -> argparse.Namespace:
     """Reads the command line."""
@@ -38,17 +40,7 @@ def main() -> None:
     """Makes the data set, showing progress."""
     args = parse_args()
     start = time.monotonic()
-
-    def show(done: int, total: int) -> None:
-        left = (time.monotonic() - start) * (total - done) / done
-        print(f'\rcategory {done}/{total}, {left:.0f} s left ', end='', file=sys.stderr, flush=True)
-
-    try:
-        made = write_synthpose(**vars(args), progress=show)
-    except (ValueError, FileExistsError) as error:
-        sys.exit(f'error: {error}')
-    if made:
-        print(file=sys.stderr)
+    if write_synthpose(**vars(args), progress=Progress('categories')):
         count = args.categories * args.instances
         print(f'{args.out_dir}: {count} images in {time.monotonic() - start:.0f} s')
     else:
@@ -56,4 +48,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

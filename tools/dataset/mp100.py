@@ -3,7 +3,6 @@
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a clone works uninstalled
@@ -21,6 +20,7 @@ from fmmp.datasets.mp100.stats import format_report as format_stats
 from fmmp.datasets.mp100.unify import find_annotation_files, unify
 from fmmp.datasets.mp100.unify import format_report as format_unify
 
+from fmmp.cli import Progress, run
 from fmmp.errors import InputError
 from fmmp.files import atomic_path, require_writable, write_json
 from fmmp.visualization import save_image
@@ -106,33 +106,14 @@ def run_convert(args: argparse.Namespace) -> tuple[str, dict, int]:
     return '\n'.join([format_convert(report), *lines]), report, 0
 
 
-class Progress:
-    """A line that says how much is done and how long the rest takes, redrawn now and then."""
-
-    def __init__(self, what: str) -> None:
-        self.what = what
-        self.start = self.shown = time.monotonic()
-
-    def __call__(self, done: int, total: int) -> None:
-        """Show the progress, on a terminal or where the work takes seconds."""
-        now = time.monotonic()
-        if done < total and now - self.shown < 0.5:
-            return
-        self.shown = now
-        left = (now - self.start) * (total - done) / done
-        bar = '#' * (30 * done // total)
-        line = f'\r[{bar:<30}] {done}/{total} {self.what}, {left:.0f} s left '
-        print(line, end='\n' if done == total else '', file=sys.stderr, flush=True)
-
-
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
 
-    def command(name: str, run: object, text: str) -> argparse.ArgumentParser:
+    def command(name: str, step: object, text: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)
-        sub.set_defaults(run=run)
+        sub.set_defaults(step=step)
         sub.add_argument('--json', metavar='FILE', help='write the report as JSON, too')
         sub.add_argument('--dry-run', action='store_true', help='report only, write nothing')
         return sub
@@ -188,18 +169,15 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Run the step, print its report, and write it as JSON if asked to."""
     args = parse_args()
-    try:
-        outputs = ('json', 'unified_out', 'write_usable', 'csv', 'figure')
-        for path in filter(None, (getattr(args, name, None) for name in outputs)):
-            require_writable(path)
-        text, report, code = args.run(args)
-        print(text)
-        if args.json:
-            write_json(report, args.json)
-    except (InputError, OSError) as error:
-        sys.exit(f'error: {error}')
+    outputs = ('json', 'unified_out', 'write_usable', 'csv', 'figure')
+    for path in filter(None, (getattr(args, name, None) for name in outputs)):
+        require_writable(path)
+    text, report, code = args.step(args)
+    print(text)
+    if args.json:
+        write_json(report, args.json)
     sys.exit(code)
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from fmmp.cli import run
+
 TOOL = Path(__file__).parents[3] / 'tools/dataset/mp100.py'
 
 
@@ -18,18 +20,18 @@ def tool(monkeypatch, capsys):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
 
-    def run(*args):
+    def call(*args):
         monkeypatch.setattr(sys, 'argv', ['mp100.py', *map(str, args)])
         capsys.readouterr()
         with pytest.raises(SystemExit) as exit_:
-            module.main()
+            run(module.main)
         captured = capsys.readouterr()
         code = exit_.value.code
         if isinstance(code, str):  # what Python prints before it exits with 1
             return 1, captured.out, code
         return code, captured.out, captured.err
 
-    return run
+    return call
 
 
 def test_unify_writes_the_file_and_the_report_and_repeats_to_the_byte(tool, split_files, clean):
