@@ -25,17 +25,13 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from fmmp.models.ops import fused_ms_deform_attn, library  # not found? bash install.sh
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from fmmp.models.ops import fused_ms_deform_attn, library
 
 BRANCHES, HEADS, POINTS, DIMS, KEYPOINTS = 8, 8, 4, 256, 70
 LEVELS = [(8, 8), (16, 16), (32, 32)]

@@ -26,11 +26,11 @@ from pathlib import Path
 import cv2
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.append(str(Path(__file__).resolve().parent.parent))  # where the tests are
 
 from mmcv import Config
 
-from fmmp.apis import train
+from fmmp.apis import train  # not found? bash install.sh
 from fmmp.apis.work_dir import LATEST, checkpoints
 from fmmp.checkpoints import load_checkpoint_file
 from fmmp.files import UNFINISHED

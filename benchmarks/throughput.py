@@ -26,7 +26,6 @@ import argparse
 import copy
 import json
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -36,16 +35,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from mmcv import Config
-from torch import nn
-from torchvision.transforms import functional as F
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from fmmp.datasets.crop import center_and_scale, crop_transform
+from fmmp.datasets.crop import center_and_scale, crop_transform  # not found? bash install.sh
 from fmmp.models.ops import library
+from mmcv import Config
 from mmpose.datasets import build_dataset
 from mmpose.models import build_posenet
+from torch import nn
+from torchvision.transforms import functional as F
 
 from fmmp.analysis.parts import random_episodes
 from fmmp.apis.model import place_for_speed

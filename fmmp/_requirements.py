@@ -1,4 +1,29 @@
-"""What pip alone cannot install, checked where it is first needed."""
+"""What must be installed, checked where it is first needed."""
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+
+def require_own_parts() -> None:
+    """Check that ``fmmp.models`` and ``fmmp.datasets`` are found, and belong to this package.
+
+    In a clone they lie beside it, and an installation maps them into it. Started at the root of a
+    clone that is not installed, Python finds ``fmmp`` without them, or with those of another copy.
+
+    Raises:
+        ImportError: they are not; the message says how to install the clone.
+    """
+    package = Path(__file__).resolve().parent
+    for name in ('models', 'datasets'):
+        spec = find_spec(f'fmmp.{name}')
+        found = Path(spec.origin).resolve().parent if spec and spec.origin else None
+        if found not in (package / name, package.parent / name):
+            part = f'fmmp.{name} from {found}' if found else f'no fmmp.{name} is found'
+            raise ImportError(
+                f'fmmp is taken from {package}, and {part}: {package.parent} is not installed in '
+                f'{sys.prefix}; run `bash install.sh` in it, or start Python in another folder'
+            )
 
 
 def require_openmmlab() -> None:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,9 @@ import fmmp
 ROOT = Path(__file__).resolve().parent.parent
 UNAIDED_FAILS = {'chumpy', 'mmcv', 'mmcv-full', 'mmpose', 'xtcocotools'}
 BLOCK_OPENMMLAB = "import sys; sys.modules.update(dict.fromkeys(['mmcv', 'mmpose', 'xtcocotools']))"
+FORGET_EDITABLE = (
+    "import sys; sys.meta_path = [one for one in sys.meta_path if 'ditable' not in str(one)]"
+)
 PURE_FUNCTIONS = """
 import fmmp.cli
 from fmmp.datasets import evaluation_pairs, pad_keypoints, structural_references
@@ -130,13 +134,40 @@ def test_the_conda_environment_provides_what_the_metadata_asks_for(metadata, req
         assert asked[name].contains(str(held[name]).removeprefix('=='))
 
 
-def test_a_clone_works_from_its_own_root_without_being_installed(clone):
-    code = 'import fmmp.models.ops, fmmp.datasets as d; print(fmmp.models.ops.__file__, d.__file__)'
-    result = run_python(code, clone)
-    assert result.stdout.split() == [
-        str(clone / 'models/ops/__init__.py'),
-        str(clone / 'datasets/__init__.py'),
-    ], result.stderr
+@pytest.mark.parametrize(
+    ('before', 'part'),
+    [
+        ('pass', f'fmmp.models from {ROOT}/models'),
+        (FORGET_EDITABLE, 'no fmmp.models is found'),
+    ],
+    ids=['another clone is', 'none is'],
+)
+def test_a_clone_that_is_not_installed_says_so(clone, before, part):
+    result = run_python(f'{before}\nimport fmmp', clone)
+    error = result.stderr.strip().splitlines()[-1]
+    assert error.startswith(f'ImportError: fmmp is taken from {clone}/fmmp, and {part}: {clone} is')
+    assert 'bash install.sh' in error
+
+
+def test_a_script_without_the_package_says_how_to_install_it():
+    scripts = sorted(map(str, [*ROOT.glob('tools/*.py'), *ROOT.glob('tools/*/*.py')]))
+    code = f"""
+import runpy, sys, traceback
+sys.modules.update(fmmp=None, torch=sys)
+for script in {scripts}:
+    sys.path.insert(0, '')
+    try:
+        runpy.run_path(script)
+    except ImportError:
+        print('bash install.sh' in traceback.format_exc())
+"""
+    result = run_python(code, ROOT)
+    assert result.stdout.split() == ['True'] * len(scripts), result.stderr
+
+
+@pytest.mark.parametrize('name', ['fmmp', 'tools', 'tests', 'setup'])
+def test_the_package_holds_nothing_else_of_the_clone(name):
+    assert find_spec(f'fmmp.{name}') is None
 
 
 @pytest.mark.parametrize('code', ['import fmmp', PURE_FUNCTIONS], ids=['fmmp', 'pure functions'])

@@ -2,12 +2,8 @@
 """Convert a checkpoint of the authors' release to our names, or back."""
 
 import argparse
-import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a clone works uninstalled
-
-from fmmp.checkpoints import (
+from fmmp.checkpoints import (  # not found? bash install.sh
     is_released,
     load_checkpoint_file,
     ours_to_released,

@@ -7,14 +7,11 @@ Example:
 """
 
 import argparse
-import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a clone works uninstalled
 
 import torch
 
-from fmmp.apis import (
+from fmmp.apis import (  # not found? bash install.sh
     add_arguments,
     estimate,
     init_model,

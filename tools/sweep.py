@@ -12,9 +12,7 @@ import shlex
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a clone works uninstalled
-
-from fmmp.apis.distributed import LAUNCHERS
+from fmmp.apis.distributed import LAUNCHERS  # not found? bash install.sh
 from fmmp.cli import run
 from fmmp.sweep import (
     Launcher,

@@ -2,12 +2,9 @@
 """Score a checkpoint on a config's test categories, beside copying the support's keypoints."""
 
 import argparse
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a clone works uninstalled
-
-from fmmp.apis import (
+from fmmp.apis import (  # not found? bash install.sh
     add_arguments,
     format_report,
     init_distributed,

@@ -2,12 +2,15 @@
 """Train a config's model."""
 
 import argparse
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a clone works uninstalled
-
-from fmmp.apis import add_arguments, init_distributed, read_config, run, train
+from fmmp.apis import (  # not found? bash install.sh
+    add_arguments,
+    init_distributed,
+    read_config,
+    run,
+    train,
+)
 
 
 def parse_args() -> argparse.Namespace:

@@ -16,7 +16,12 @@ from fmmp.checkpoints import load_checkpoint_file, save_atomically
 from fmmp.errors import InputError
 from tests.tiny import ROOT, tiny_config
 
-ENVIRONMENT = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHON': sys.executable}
+ENVIRONMENT = {
+    **os.environ,
+    'OMP_NUM_THREADS': '1',
+    'PYTHON': sys.executable,
+    'PYTHONPATH': str(ROOT),  # where the config finds tests.apis.agreement
+}
 
 
 def script(name, *arguments, **variables):

@@ -9,12 +9,13 @@ episodes.
 
 import argparse
 import sys
-from pathlib import Path
 
 sys.path.pop(0)  # this folder, whose profile.py is not the standard library's
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a clone works uninstalled
-
-from fmmp.analysis.comparison import compare, format_comparison, read_results
+from fmmp.analysis.comparison import (  # not found? bash install.sh
+    compare,
+    format_comparison,
+    read_results,
+)
 from fmmp.analysis.tables import FORMATS
 from fmmp.cli import run
 

@@ -6,12 +6,13 @@ python tools/analysis/complexity.py CONFIG --size 256 384
 
 import argparse
 import sys
-from pathlib import Path
 
 sys.path.pop(0)  # this folder, whose profile.py is not the standard library's
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a clone works uninstalled
-
-from fmmp.analysis.complexity import complexity, format_complexity, to_json
+from fmmp.analysis.complexity import (  # not found? bash install.sh
+    complexity,
+    format_complexity,
+    to_json,
+)
 from fmmp.apis import add_config_arguments, read_config, run
 from fmmp.files import require_writable, write_json
 

@@ -9,9 +9,7 @@ import sys
 from pathlib import Path
 
 sys.path.pop(0)  # this folder, whose profile.py is not the standard library's
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a clone works uninstalled
-
-from fmmp.analysis.curves import DEFAULT_KEYS, plot_curves, render
+from fmmp.analysis.curves import DEFAULT_KEYS, plot_curves, render  # not found? bash install.sh
 from fmmp.analysis.logs import read_run
 from fmmp.cli import run
 from fmmp.files import atomic_path, require_writable

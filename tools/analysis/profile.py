@@ -9,14 +9,11 @@ is what a step waits for the loader. Weights are random.
 
 import argparse
 import sys
-from pathlib import Path
 
 sys.path.pop(0)  # this folder: cProfile would import this file for the standard library's
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a clone works uninstalled
-
 import torch
 
-from fmmp.analysis.profiling import (
+from fmmp.analysis.profiling import (  # not found? bash install.sh
     TestEpisode,
     TrainingStep,
     format_times,

@@ -6,13 +6,9 @@ Example:
 """
 
 import argparse
-import sys
 import time
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a clone works uninstalled
-
-from fmmp.datasets.synthetic import write_synthpose
+from fmmp.datasets.synthetic import write_synthpose  # not found? bash install.sh
 
 from fmmp.cli import Progress, run
 

@@ -5,9 +5,7 @@ import argparse
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a clone works uninstalled
-
-from fmmp.datasets.mp100.check import all_run, check
+from fmmp.datasets.mp100.check import all_run, check  # not found? bash install.sh
 from fmmp.datasets.mp100.check import format_report as format_check
 from fmmp.datasets.mp100.convert import convert
 from fmmp.datasets.mp100.convert import format_report as format_convert
