@@ -1,7 +1,7 @@
 """Data: annotation file → instances → episodes → crops → padded keypoints → tensors → metrics.
 
-The functions here need numpy alone. The data sets that OpenMMLab builds from configs are in
-`fmmp.datasets.training` and `fmmp.datasets.evaluation`.
+The functions here need numpy alone; crops, OpenCV too. The data sets that OpenMMLab builds from
+configs are in `fmmp.datasets.training` and `fmmp.datasets.evaluation`.
 """
 
 from .annotations import Category, Instance, load_annotations

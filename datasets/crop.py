@@ -23,10 +23,21 @@ def center_and_scale(box: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
 def crop_transform(
     center: np.ndarray, scale: np.ndarray, image_size: int, rotation: float = 0.0
 ) -> np.ndarray:
-    """Return the affine map (2, 3) from image pixels to crop pixels; rotation in degrees."""
-    from mmpose.core.post_processing import get_affine_transform
+    """Return the affine map (2, 3) from image pixels to crop pixels; rotation in degrees.
 
-    return get_affine_transform(center, scale, rotation, (image_size, image_size))
+    It is MMPose's ``get_affine_transform`` to the last bit: the map that takes three points of the
+    square, in float32, to those of the crop: the centre, the middle of the upper side and the
+    corner to its left.
+    """
+    half, angle = float((scale * PIXEL_STD)[0]) / 2, np.pi * rotation / 180
+    middle = np.asarray(center, np.float32)
+    top = (center + half * np.array([np.sin(angle), -np.cos(angle)])).astype(np.float32)
+    dx, dy = top - middle
+    corner = top + np.array([dy, -dx])
+    size = image_size / 2
+    return cv2.getAffineTransform(
+        np.stack([middle, top, corner]), np.array([[size, size], [size, 0], [0, 0]], np.float32)
+    )
 
 
 def crop_image(image: np.ndarray, transform: np.ndarray, image_size: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The data set of an evaluation, registered in MMPose."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from fmmp.errors import InputError
 from .crop import center_and_scale
 from .episode_dataset import EpisodeDataset
 from .episodes import evaluation_pairs
-from .metrics import METRICS, copy_support, evaluate_pairs, mean_metrics
+from .metrics import copy_support, evaluate_pairs, mean_metrics
 
 
 @DATASETS.register_module()
@@ -91,8 +91,9 @@ class TestEpisodes(EpisodeDataset):
             ``metrics``; ``per_category``, the same by category name; ``copy_support`` and
             ``copy_support_per_category``, the same for copying the supports' keypoints; ``pairs``,
             episode by episode, each with ``num_queries``; ``pair_scores``, a list a metric with a
-            number a pair, whose mean is the metric; ``predictions``, K_c points in image pixels a
-            pair; ``left_out``, the numbers of instances of the categories left out, by name.
+            number a pair to 6 decimals, whose mean is the metric; ``predictions``, K_c points in
+            image pixels a pair to 4 decimals, which is what float32 tells apart; ``left_out``, the
+            numbers of instances of the categories left out, by name.
         """
         predictions = self._collect(results)
         scores = evaluate_pairs(self.pairs, predictions, self.instances)
@@ -105,19 +106,20 @@ class TestEpisodes(EpisodeDataset):
             'pairs': self.pairs,
             'num_queries': self.num_queries,
             'pair_scores': {
-                metric: [score[metric] for score in scores]
-                for metric in METRICS
+                metric: _rounded(values, 6)
+                for metric, values in scores.items()
                 if metric != 'mAP'  # mPCK by another name
             },
-            'predictions': [prediction.tolist() for prediction in predictions],
+            'predictions': [_rounded(prediction, 4) for prediction in predictions],
             'left_out': self.left_out,
         }
 
-    def _by_category(self, scores: Sequence[dict]) -> dict[str, OrderedDict[str, float]]:
-        size = self.num_episodes * self.num_queries
+    def _by_category(self, scores: Mapping[str, np.ndarray]) -> dict[str, OrderedDict[str, float]]:
+        # The categories' pairs follow each other, equally many of each.
+        parts = {name: values.reshape(len(self.categories), -1) for name, values in scores.items()}
         return {
-            category.name: mean_metrics(scores[position * size : (position + 1) * size])
-            for position, category in enumerate(self.categories.values())
+            category.name: mean_metrics({name: values[row] for name, values in parts.items()})
+            for row, category in enumerate(self.categories.values())
         }
 
     def _collect(self, results: Sequence[dict]) -> list[np.ndarray]:
@@ -136,3 +138,8 @@ class TestEpisodes(EpisodeDataset):
             category = self.categories[self.instances[pair[-1]].category_id]
             predictions.append(episodes[episode][query][: category.num_keypoints])
         return predictions
+
+
+def _rounded(values: np.ndarray, decimals: int) -> list:
+    """Round for JSON; in float64, since a rounded float32 has its 17 digits again as text."""
+    return np.round(np.asarray(values, np.float64), decimals).tolist()

@@ -75,7 +75,7 @@ def _flush_folder(folder: Path) -> None:
 def write_json(content: object, path: str | Path) -> None:
     """Write a JSON file, all of it or nothing."""
     with atomic_path(path) as scratch:
-        scratch.write_text(json.dumps(content))
+        scratch.write_text(json.dumps(content, separators=(',', ':')))
 
 
 def require_writable(path: str | Path) -> None:

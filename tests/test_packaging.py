@@ -24,10 +24,19 @@ FORGET_EDITABLE = (
     "import sys; sys.meta_path = [one for one in sys.meta_path if 'ditable' not in str(one)]"
 )
 PURE_FUNCTIONS = """
-import fmmp.cli
-from fmmp.datasets import evaluation_pairs, pad_keypoints, structural_references
-from fmmp.datasets.metrics import evaluate_pairs
+import numpy as np
+import fmmp.cli, fmmp.analysis.comparison
+from fmmp.datasets import Instance, evaluation_pairs, pad_keypoints, structural_references
+from fmmp.datasets.crop import center_and_scale, crop_image, crop_transform
+from fmmp.datasets.metrics import copy_support, evaluate_pairs
 from fmmp.models.ops import ms_deform_attn
+
+box = 0, 0, 4, 4
+transform = crop_transform(*center_and_scale(box), 8, rotation=90)
+assert crop_image(np.ones((4, 4, 3), np.uint8), transform, 8).any()
+pose = Instance(0, 1, 'x.jpg', box, np.ones((3, 2), np.float32), np.ones(3, bool))
+pairs, instances = [[0, 0]], {0: pose}
+assert evaluate_pairs(pairs, copy_support(pairs, instances), instances)['mPCK'] == [1]
 """
 FORWARD = """
 from pathlib import Path

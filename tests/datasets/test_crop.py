@@ -25,6 +25,20 @@ def test_crops_equal_the_recorded_ones(golden):
         assert visible.tolist() == expected['visible']
 
 
+def test_the_crops_transform_is_mmposes_own_to_the_last_bit():
+    from mmpose.core.post_processing import get_affine_transform
+
+    generator = np.random.default_rng(0)
+    for size in (1, 256, 384):
+        for turn in (0, 0, *generator.normal(0, 15, 200)):
+            center, scale = center_and_scale(
+                (*generator.uniform(-50, 800, 2), *generator.uniform(1, 900, 2))
+            )
+            scale = scale * generator.uniform(0.85, 1.15)
+            expected = get_affine_transform(center, scale, turn, (size, size))
+            assert (crop_transform(center, scale, size, turn) == expected).all()
+
+
 def test_points_go_to_the_crop_and_back():
     center, scale = center_and_scale(BOX)
     keypoints = np.array([[22.0, 12.0], [40.0, 33.0]])
