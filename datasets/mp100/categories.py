@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from ..category_names import CategoryNames
 from .links import Base, Links, base_by_indices, clean_links
 from .mean_shape import infer_links
 
@@ -16,26 +17,31 @@ def keypoint_values(annotation: dict) -> list:
 
 
 def repair_categories(
-    categories: Sequence[dict],
-    annotations: Sequence[dict],
+    content: Mapping[str, list[dict]],
     by_convention: Callable[[int, Mapping[int, Base | None]], Base],
     links: Mapping[str, Links] | None = None,
     infer: bool = False,
 ) -> list[dict]:
-    """Bring categories' skeletons, in place, to 0-based links that hold.
+    """Bring categories, in place, to names that no two share and to 0-based links that hold.
 
     Args:
-        categories: entries of an annotation file, with ``skeleton``.
-        annotations: all annotations of the file.
+        content: of an annotation file, its categories with ``skeleton``. One that is renamed keeps
+            its first name as ``original_name``.
         by_convention: tells a category's base where its indices fit both, given what the indices
             of all tell.
         links: 0-based links by category name or id, for categories without any.
         infer: link categories that still have none by their mean shape.
 
     Returns:
-        A row a category: ``id``, ``name``, ``instances``, ``keypoints``, ``links``, ``base``,
-        ``links_from``, ``dropped`` and ``notes``.
+        A row a category: ``id``, ``name``, ``original_name``, ``instances``, ``keypoints``,
+        ``links``, ``base``, ``links_from``, ``dropped`` and ``notes``.
+
+    Raises:
+        ValueError: a name in ``links`` is that of several categories.
     """
+    categories, annotations = content['categories'], content['annotations']
+    names = CategoryNames(content)
+    given = names.by_id(links or {})
     of_category = defaultdict(list)
     for annotation in annotations:
         of_category[annotation['category_id']].append(annotation)
@@ -46,14 +52,18 @@ def repair_categories(
         id_ = category['id']
         own, count = of_category[id_], counts[id_]
         base = told[id_] or by_convention(id_, told)
+        category['name'], original = names.shown[id_], names.original[id_]
+        if original != category['name']:
+            category['original_name'] = original
         rows.append(
             {
                 'id': id_,
                 'name': category['name'],
+                'original_name': original,
                 'instances': len(own),
                 'keypoints': count,
                 'notes': _odd(category, own, count),
-                **_repair_skeleton(category, own, count, base, links or {}, infer),
+                **_repair_skeleton(category, own, count, base, given.get(id_), infer),
             }
         )
     return rows
@@ -85,7 +95,7 @@ def _repair_skeleton(
     annotations: list[dict],
     count: int,
     base: Base,
-    given: Mapping[str, Links],
+    given: Links | None,
     infer: bool,
 ) -> dict:
     """Put 0-based links that hold into the category; return what the report says of them."""
@@ -95,10 +105,9 @@ def _repair_skeleton(
     links, dropped = clean_links(written, count, base.first)
     source = 'file'
     if not links:
-        replacement = given.get(category['name'], given.get(str(category['id'])))
-        if replacement is not None:
+        if given is not None:
             source = '--links'
-            links, more = clean_links(replacement, count, first=0)
+            links, more = clean_links(given, count, first=0)
             dropped += more
         elif infer:
             source = '--infer-links'
@@ -126,6 +135,8 @@ def format_rows(rows: Sequence[dict]) -> list[str]:
             f'{row["name"]} ({row["id"]}): {row["instances"]} instances, {row["keypoints"]} '
             f'keypoints, {row["links"]} links{_where_from(row)}'
         )
+        if row['original_name'] != row['name']:
+            lines.append(f'    named {row["original_name"]!r} in the files')
         for drop in row['dropped']:
             lines.append(f'    dropped the link {drop["link"]}: it {drop["why"]}')
         if not row['links']:

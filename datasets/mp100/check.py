@@ -8,11 +8,13 @@ import numpy as np
 
 from fmmp.errors import InputError
 
-from ..annotations import read_coco, usable_box
+from ..category_names import CategoryNames
+from ..coco import annotation_problem, read_coco
 from ..splits import SUBSETS, split_categories
 from .categories import keypoint_values
 from .images import Progress, examine_images
 from .links import REPEATED, TO_ITSELF, clean_links
+from .oddities import no_instance, oddities
 from .sources import source_of, sources
 
 NUM_KEYPOINTS = 70  # K of the configs
@@ -47,7 +49,8 @@ def check(
     """
     if num_shots < 1 or num_queries < 1:
         raise InputError(f'{num_shots} shots and {num_queries} queries: give at least 1 of each')
-    content = read_coco(ann_file)
+    content = read_coco(ann_file, every_annotation=False)
+    names = CategoryNames(content)
     if not Path(image_folder).is_dir():
         raise FileNotFoundError(f'{image_folder}: there is no such image folder')
     problems = examine_images(content['images'], image_folder, workers, progress)
@@ -64,8 +67,16 @@ def check(
 
     rows, usable = [], set()
     for category in content['categories']:
-        row, numbers = _check_category(category, of_category[category['id']], images, broken)
-        rows.append(row)
+        id_ = category['id']
+        row, numbers = _check_category(category, of_category[id_], images, broken)
+        source = source_of(names, id_)
+        named = {
+            'id': id_,
+            'name': names.shown[id_],
+            'original_name': names.original[id_],
+            'source': source.name if source else None,
+        }
+        rows.append(named | row)
         usable |= numbers
     report = {
         'file': str(ann_file),
@@ -104,21 +115,16 @@ def _check_category(
         image = images[annotation['image_id']]
         if problem := _malformed(annotation, length):
             malformed[problem] += 1
-        elif reason := _no_instance(annotation, image):
-            odd[f'annotations {reason}, which count for nothing'] += 1
-        else:
-            odd.update(_parts_outside(annotation, image))
-            if image['id'] not in broken and not skeleton_problems:
-                usable.add(id(annotation))
+            continue
+        odd.update(oddities(annotation, image))
+        sound = image['id'] not in broken and not skeleton_problems
+        if sound and no_instance(annotation, image) is None:
+            usable.add(id(annotation))
     of_images = Counter(
         broken[id_][0] if id_ in broken else 'good' for id_ in {x['image_id'] for x in annotations}
     )
     problems = [f'{n} annotations {problem}' for problem, n in sorted(malformed.items())]
-    source = source_of(category['name'])
     row = {
-        'id': category['id'],
-        'name': category['name'],
-        'source': source.name if source else None,
         'keypoints': count,
         'links': len(category.get('skeleton') or []),
         'annotations': len(annotations),
@@ -132,40 +138,14 @@ def _check_category(
 
 def _malformed(annotation: dict, length: int) -> str | None:
     """Say why an annotation cannot be read."""
-    try:
-        box = np.array(annotation.get('bbox', [0, 0, 0, 0]), float)
-        values = np.array(annotation.get('keypoints') or [0] * length, float)
-    except (TypeError, ValueError):
-        return 'whose box or keypoints are no numbers'
-    if box.shape != (4,) or not np.isfinite(box).all():
-        return 'whose box is not x, y, width, height'
-    if values.shape != (length,) or length % 3 or not np.isfinite(values).all():
+    if problem := annotation_problem(annotation):
+        return f'whose {problem}'
+    if not np.isfinite(annotation.get('bbox', 0)).all():
+        return 'whose box is not finite'
+    values = annotation.get('keypoints') or [0] * length
+    if len(values) != length or not np.isfinite(values).all():
         return f'whose keypoints are not {length // 3} times x, y, v'
     return None
-
-
-def _no_instance(annotation: dict, image: dict) -> str | None:
-    """Say why a well-formed annotation is none of an object to learn from."""
-    if annotation.get('iscrowd'):
-        return 'of crowds'
-    if not any(annotation.get('keypoints') or ()) or annotation.get('num_keypoints') == 0:
-        return 'without a labelled keypoint'
-    if usable_box(annotation, image['width'], image['height']) is None:
-        return 'without a box in the image'
-    return None
-
-
-def _parts_outside(annotation: dict, image: dict) -> list[str]:
-    """Name what of an instance lies outside the image, which does no harm in small numbers."""
-    parts = []
-    x, y, w, h = annotation['bbox']
-    if x < 0 or y < 0 or x + w > image['width'] or y + h > image['height']:
-        parts.append('boxes partly outside the image')
-    points = np.array(annotation['keypoints'], float).reshape(-1, 3)
-    points = points[points[:, 2] > 0, :2]
-    if (points < 0).any() or (points > (image['width'], image['height'])).any():
-        parts.append('instances with labelled keypoints outside the image')
-    return parts
 
 
 def _check_skeleton(skeleton: object, count: int) -> tuple[list[str], list[str]]:

@@ -9,7 +9,8 @@ from PIL import Image
 
 from fmmp.errors import InputError
 
-from ..annotations import read_coco, read_json, stays_inside
+from ..category_names import CategoryNames
+from ..coco import read_coco, read_json, stays_inside
 from .categories import format_rows, repair_categories
 from .links import Base, Links
 
@@ -58,11 +59,12 @@ def convert(
     content = {'info': {}, 'images': [], 'annotations': [], 'categories': []}
     if add_to is not None:
         content = read_coco(add_to)
+    present = CategoryNames(content)
     converted = []
     for source in map(Path, inputs):
         read = _read_labelme if source.is_dir() else _read_coco_keypoints
         converted += read(source, None if images_from is None else Path(images_from))
-    _name(converted, {category['name'] for category in content['categories']}, add_to)
+    _name(converted, {*present.shown.values(), *present.original.values()}, add_to)
 
     first = {name: _highest(content[name]) + 1 for name in ('images', 'annotations')}
     category_id = max(LAST_OF_MP100, _highest(content['categories']))
@@ -83,11 +85,11 @@ def convert(
             )
     categories = [item.category for item in converted]
     coco = Base(1, "COCO's convention")
-    rows = repair_categories(categories, annotations, lambda *_: coco, links, infer)
+    new = {'images': images, 'annotations': annotations, 'categories': categories}
+    rows = repair_categories(new, lambda *_: coco, links, infer)
     for row, item in zip(rows, converted, strict=True):
         row['notes'] += item.notes
         row['source'] = str(item.source)
-    new = {'images': images, 'annotations': annotations, 'categories': categories}
     content = content | {name: content[name] + entries for name, entries in new.items()}
     return content, folders, {'categories': rows}
 
@@ -126,8 +128,11 @@ def _read_coco_keypoints(file: Path, images_from: Path | None) -> list[Converted
     """Read every category of a COCO file that has annotated keypoints."""
     content = read_coco(file)
     images = {image['id']: image for image in content['images']}
+    names = CategoryNames(content).shown
     result = {
-        entry['id']: Converted(file, {**entry, 'skeleton': entry.get('skeleton') or []})
+        entry['id']: Converted(
+            file, {**entry, 'name': names[entry['id']], 'skeleton': entry.get('skeleton') or []}
+        )
         for entry in content['categories']
     }
     skipped = 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ..annotations import stays_inside
+from ..coco import stays_inside
 
 ORIENTATION = 0x0112  # EXIF tag; from 5 on the image is to be turned by a quarter
 READ_BY_OPENCV = {'BMP', 'DIB', 'JPEG', 'JPEG2000', 'MPO', 'PNG', 'PPM', 'SUN', 'TIFF', 'WEBP'}

@@ -9,7 +9,8 @@ import numpy as np
 
 from fmmp.errors import InputError
 
-from ..annotations import ZERO_BASED_IN_SPLIT_FILES, read_json
+from ..annotations import ZERO_BASED_IN_SPLIT_FILES
+from ..coco import read_json
 
 Links = list[list[int]]
 

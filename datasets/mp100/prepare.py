@@ -17,7 +17,7 @@ import yaml
 from fmmp.errors import InputError
 from fmmp.files import atomic_path
 
-from ..annotations import read_coco, stays_inside
+from ..coco import read_coco, stays_inside
 from .sources import Source, sources
 
 SUFFIXES = {'.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp'}

@@ -10,7 +10,9 @@ import numpy as np
 from fmmp.errors import InputError
 from fmmp.visualization import contact_sheet, draw_pose
 
-from ..annotations import Category, Instance, load_annotations, read_coco
+from ..annotations import Category, Instance, load_annotations
+from ..category_names import CategoryNames
+from ..coco import read_coco
 from ..crop import center_and_scale, crop_image, crop_keypoints, crop_transform
 from ..padding import pad_keypoints
 
@@ -35,32 +37,34 @@ def find_instances(
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: a target is not in the file, has no instance, or the file is not sound.
+        ValueError: a target is not in the file, is ambiguous or has no instance, or the file is
+            not sound.
     """
     if count < 1:
         raise InputError(f'{count} instances of a category: give at least 1')
     content = read_coco(ann_file)
-    names = {str(key): x['id'] for x in content['categories'] for key in (x['id'], x['name'])}
+    names = CategoryNames(content)
+    ids = {target: names.find_name_or_id(target) for target in targets}
     images = {image['file_name']: image['id'] for image in content['images']}
     of_image = {}
     for annotation in content['annotations']:
         of_image.setdefault(annotation['image_id'], set()).add(annotation['category_id'])
     wanted = set()
     for target in targets:
-        if target in names:
-            wanted.add(names[target])
+        if (id_ := ids[target]) is not None:
+            wanted.add(id_)
         elif target in images:
             wanted |= of_image.get(images[target], set())
         else:
-            near = difflib.get_close_matches(target, [*names, *images], n=3)
+            near = difflib.get_close_matches(target, [*names.shown.values(), *images], n=3)
             hint = f'did you mean {" or ".join(near)}?' if near else 'name a category or an image'
             raise InputError(f'{ann_file}: no category and no image {target!r}: {hint}')
 
     categories, instances = load_annotations(ann_file, sorted(wanted), allow_empty_skeleton=True)
     result = {}
     for target in targets:
-        if target in names:
-            found = [x for x in instances.values() if x.category_id == names[target]]
+        if ids[target] is not None:
+            found = [x for x in instances.values() if x.category_id == ids[target]]
             chosen = np.linspace(0, len(found) - 1, min(count, len(found))).round().astype(int)
             result[target] = [found[number] for number in chosen]
         else:

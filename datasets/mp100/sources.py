@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from ..category_names import CategoryNames
+
 
 @dataclass(frozen=True)
 class Source:
@@ -38,6 +40,7 @@ def sources() -> dict[str, Source]:
     return {name: Source(name, **entry) for name, entry in content.items()}
 
 
-def source_of(category: str) -> Source | None:
+def source_of(names: CategoryNames, category_id: int) -> Source | None:
     """Return where a category's images come from; None for one that is not MP-100's."""
-    return next((source for source in sources().values() if category in source.classes), None)
+    folder = names.mp100_folder(category_id)
+    return next((source for source in sources().values() if folder in source.classes), None)

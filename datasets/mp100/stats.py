@@ -5,7 +5,9 @@ import io
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from ..annotations import load_annotations, read_coco
+from ..annotations import count_instances, load_annotations
+from ..category_names import CategoryNames
+from ..coco import read_coco
 from ..splits import SUBSETS, split_categories
 from .sources import source_of
 
@@ -13,6 +15,7 @@ SPLITS = range(1, 6)
 COLUMNS = (
     'id',
     'name',
+    'original_name',
     'supercategory',
     'source',
     'instances',
@@ -36,26 +39,31 @@ def stats(ann_file: str | Path) -> dict:
         FileNotFoundError: there is no such file.
         ValueError: it is not a sound annotation file; `check` says what is wrong with it.
     """
-    entries = {entry['id']: entry for entry in read_coco(ann_file)['categories']}
-    categories, instances = load_annotations(ann_file, allow_empty_skeleton=True)
+    content = read_coco(ann_file)
+    names = CategoryNames(content)
+    counts = count_instances(ann_file)
+    annotated = [id_ for id_, (_, count) in counts.items() if count]
+    categories, instances = load_annotations(ann_file, annotated, allow_empty_skeleton=True)
     of_category = defaultdict(list)
     for instance in instances.values():
         of_category[instance.category_id].append(instance)
     rows = []
-    for id_, category in categories.items():
-        own = of_category[id_]
-        source = source_of(category.name)
+    for entry in content['categories']:
+        id_ = entry['id']
+        own, category = of_category[id_], categories.get(id_)
+        source = source_of(names, id_)
         subsets = _subsets(id_) if source else dict.fromkeys(SPLITS, '')
         row = {
             'id': id_,
-            'name': category.name,
-            'supercategory': entries[id_].get('supercategory') or '',
+            'name': names.shown[id_],
+            'original_name': names.original[id_],
+            'supercategory': entry.get('supercategory') or '',
             'source': source.name if source else '',
             'instances': len(own),
             'images': len({instance.image for instance in own}),
-            'keypoints': category.num_keypoints,
-            'labelled': round(sum(x.visible.mean() for x in own) / len(own), 4),
-            'links': len(category.skeleton),
+            'keypoints': category.num_keypoints if own else len(entry.get('keypoints') or []),
+            'labelled': round(sum(x.visible.mean() for x in own) / len(own), 4) if own else 0,
+            'links': len(category.skeleton if own else entry.get('skeleton') or []),
         }
         rows.append(row | {f'split{n}': subset for n, subset in subsets.items()})
     total = {

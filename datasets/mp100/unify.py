@@ -9,9 +9,11 @@ from pathlib import Path
 
 from fmmp.errors import InputError
 
-from ..annotations import read_coco, stays_inside
+from ..category_names import CategoryNames
+from ..coco import read_coco, stays_inside
 from .categories import format_rows, repair_categories
 from .links import Links, base_by_convention
+from .oddities import count_oddities
 
 SPLIT_FILE = re.compile(r'mp100_split([1-5])_(train|val|test)\.json')
 
@@ -77,23 +79,22 @@ def unify(
         raise InputError('\n'.join(['the annotation files cannot be unified:', *problems]))
     _number(images, notes)
 
-    annotations = [annotation for image in images for annotation in image['annotations']]
-    rows = repair_categories(categories, annotations, base_by_convention, links, infer)
+    content = {
+        'info': {'description': f'unified from {", ".join(names)}'},
+        'images': [image['entry'] for image in images],
+        'annotations': [x for image in images for x in image['annotations']],
+        'categories': categories,
+    }
+    rows = repair_categories(content, base_by_convention, links, infer)
     for row in rows:
         row['files'] = [
             name for name, annotated in zip(names, annotates, strict=True) if row['id'] in annotated
         ]
-
-    content = {
-        'info': {'description': f'unified from {", ".join(names)}'},
-        'images': [image['entry'] for image in images],
-        'annotations': annotations,
-        'categories': categories,
-    }
+    notes += count_oddities(content['annotations'], {x['id']: x for x in content['images']})
     report = {
         'files': [str(file) for file in files],
         'images': len(images),
-        'annotations': len(annotations),
+        'annotations': len(content['annotations']),
         'notes': notes,
         'categories': rows,
     }
@@ -179,27 +180,28 @@ def _content_of(annotation: dict) -> str:
 def _merge_categories(contents: list, problems: list[str]) -> list[dict]:
     """Return one entry a category, sorted by id, from the files that annotate it if any do."""
     found = defaultdict(list)
-    for name, content in contents:
+    of_files = [CategoryNames(content) for _, content in contents]
+    for (name, content), names in zip(contents, of_files, strict=True):
         annotated = {annotation['category_id'] for annotation in content['annotations']}
         for entry in content['categories']:
-            found[entry['id']].append((entry['id'] not in annotated, name, entry))
-    merged, ids = [], {}
+            found[entry['id']].append((entry['id'] not in annotated, name, entry, names))
+    merged = []
     for id_, entries in sorted(found.items()):
         entries.sort(key=lambda item: item[0])
-        _, file, entry = entries[0]
+        _, file, entry, names = entries[0]
         entry = {**entry, 'skeleton': entry.get('skeleton') or []}
         if not isinstance(entry['skeleton'], list):
             problems.append(f'category {entry["name"]!r} ({id_}) in {file}: skeleton is no list')
-        for _, other_file, other in entries[1:]:
+        for _, other_file, other, other_names in entries[1:]:
             where = f'category {entry["name"]!r} ({id_}) in {file} and {other_file}'
-            if other['name'] != entry['name']:
+            if not names.agree(other_names, id_):
                 problems.append(f'{where}: there it is named {other["name"]!r}')
-            names, other_names = entry.get('keypoints') or [], other.get('keypoints') or []
-            shorter = min(len(names), len(other_names))
-            if names[:shorter] != other_names[:shorter]:
+            points, other_points = entry.get('keypoints') or [], other.get('keypoints') or []
+            shorter = min(len(points), len(other_points))
+            if points[:shorter] != other_points[:shorter]:
                 problems.append(f'{where}: the keypoints have different names')
-            elif len(other_names) > len(names):
-                entry['keypoints'] = other_names
+            elif len(other_points) > len(points):
+                entry['keypoints'] = other_points
             skeleton = other.get('skeleton') or []
             if not entry['skeleton']:
                 entry['skeleton'] = skeleton
@@ -208,10 +210,23 @@ def _merge_categories(contents: list, problems: list[str]) -> list[dict]:
                     f'{where}: the skeletons differ: keep the files of one set, such as the split '
                     'files or the re-annotated ones'
                 )
-        if (first := ids.setdefault(entry['name'], id_)) != id_:
-            problems.append(f'category {entry["name"]!r} has the ids {first} and {id_}')
         merged.append(entry)
+    problems += _shared_names(merged, of_files)
     return merged
+
+
+def _shared_names(merged: Sequence[dict], of_files: Sequence[CategoryNames]) -> Iterator[str]:
+    """Name the categories of one name that no folder of their images tells apart."""
+    of_name = defaultdict(list)
+    for entry in merged:
+        id_ = entry['id']
+        known = [names for names in of_files if id_ in names.shown]
+        folder = next((x.folders[id_] for x in known if x.folders[id_]), known[0].shown[id_])
+        of_name[known[0].original[id_]].append((folder, id_))
+    for name, found in of_name.items():
+        if len({folder for folder, _ in found}) < len(found):
+            ids = ' and '.join(str(id_) for _, id_ in found)
+            yield f'category {name!r} has the ids {ids}, and no folders that tell them apart'
 
 
 def _number(images: list[dict], notes: list[str]) -> None:

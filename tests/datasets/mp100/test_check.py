@@ -36,6 +36,7 @@ def test_a_sound_data_set_can_run(small_dataset, clean):
     assert row_of(report, 'category_1') == {
         'id': 1,
         'name': 'category_1',
+        'original_name': 'category_1',
         'source': None,
         'keypoints': 4,
         'links': 3,
@@ -165,29 +166,17 @@ def test_more_keypoints_than_the_configs_have_stop_a_split(edit):
     assert '71 keypoints are more than the 70' in row_of(report, 'category_1')['problems'][0]
 
 
-def test_the_splits_are_those_of_mp100_where_the_categories_are(edit):
-    names = ['human_hand', 'bed', 'human_body', 'human_face']
-    ids = [1, 39, 72, 18]
-
-    def change(content):
-        for category, name, id_ in zip(content['categories'], names, ids, strict=True):
-            for annotation in content['annotations']:
-                if annotation['category_id'] == category['id']:
-                    annotation['category_id'] = -id_
-            category.update(id=id_, name=name)
-        for annotation in content['annotations']:
-            annotation['category_id'] *= -1
-
-    root = edit(change)
-    report, _ = examine(root)
+def test_the_splits_are_those_of_mp100_where_the_categories_are(mp100_unified):
+    images = mp100_unified.parents[1] / 'images'
+    report, _ = check(mp100_unified, images, num_queries=3)
     test = report['splits']['split1']['subsets']['test']
     assert list(report['splits']) == [f'split{n}' for n in range(1, 6)]
-    assert (test['categories'], test['needed'], len(test['too_few'])) == (20, 4, 19)
+    assert (test['categories'], test['needed'], len(test['too_few'])) == (20, 4, 18)
     assert test['too_few']['id 10, not in the file'] == 0
 
     for number in range(4):
-        (root / f'images/category_2/{number}.jpg').unlink()
-    text = format_report(examine(root)[0])
+        (images / f'bed/{number}.jpg').unlink()
+    text = format_report(check(mp100_unified, images, num_queries=3)[0])
     assert 'from Keypoint-5: bed' in text and 'unreachable since 2023' in text
 
 

@@ -13,6 +13,7 @@ def test_every_category_is_counted(small_dataset):
     assert report['categories'][1] == {
         'id': 2,
         'name': 'category_2',
+        'original_name': 'category_2',
         'supercategory': 'shape',
         'source': '',
         'instances': 4,
@@ -32,13 +33,28 @@ def test_every_category_is_counted(small_dataset):
     assert '4 categories in 1 super-categories, 16 instances' in format_report(report)
 
 
-def test_the_subsets_of_the_splits_are_those_of_mp100s_categories(small_dataset, clean):
-    clean['categories'][0].update(name='bed', skeleton=[])
+def test_links_and_labelled_keypoints_are_counted(small_dataset, clean):
+    clean['categories'][0]['skeleton'] = []
     clean['annotations'][0]['keypoints'][2] = 0
     (small_dataset / 'unified.json').write_text(json.dumps(clean))
     row = stats(small_dataset / 'unified.json')['categories'][0]
-    assert (row['source'], row['links'], row['labelled']) == ('Keypoint-5', 0, 0.9375)
-    assert [row[f'split{n}'] for n in range(1, 6)] == ['train', 'val', 'train', 'val', 'test']
+    assert (row['links'], row['labelled']) == (0, 0.9375)
+
+
+def test_each_category_of_mp100_has_a_source_and_a_subset_in_five_splits(mp100_unified):
+    rows = {row['id']: row for row in stats(mp100_unified)['categories']}
+    sources = {18: 'AFLW', 40: '300W', 80: 'OneHand10K', 32: 'CarFusion', 66: 'Vinegar Fly'}
+    sources |= {14: 'CUB-200', 84: 'Keypoint-5'}
+    assert {id_: row['source'] for id_, row in rows.items()} == sources
+    assert [rows[18][f'split{n}'] for n in range(1, 6)] == [
+        'train',
+        'train',
+        'train',
+        'val',
+        'test',
+    ]
+    assert (rows[18]['name'], rows[18]['original_name']) == ('amur_tiger_body', 'face')
+    assert rows[80]['instances'] == 0 and rows[80]['split4'] == 'test'
 
 
 def test_the_csv_has_a_line_a_category(small_dataset):
