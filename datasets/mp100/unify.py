@@ -230,13 +230,19 @@ def _shared_names(merged: Sequence[dict], of_files: Sequence[CategoryNames]) -> 
 
 
 def _number(images: list[dict], notes: list[str]) -> None:
-    """Keep the ids, or number anew from 1 where two images or annotations have the same one."""
+    """Keep the ids, or number anew from 1 where two images or annotations have the same one.
+
+    So it is where one file's images have numbers and another's text.
+    """
     ids = Counter(id_ for image in images for id_ in set(image['ids']))
     clashes = sum(count > 1 for count in ids.values())
+    mixed = len({isinstance(id_, str) for id_ in ids}) > 1
     if clashes:
         notes.append(f'{clashes} image ids were of several images: all are numbered anew from 1')
+    elif mixed:
+        notes.append('image ids were numbers here and text there: all are numbered anew from 1')
     for number, image in enumerate(images, 1):
-        image['entry']['id'] = number if clashes else image['ids'][0]
+        image['entry']['id'] = number if clashes or mixed else image['ids'][0]
     annotations = [annotation for image in images for annotation in image['annotations']]
     ids = Counter(annotation.get('id') for annotation in annotations)
     clashes = sum(count > 1 or id_ is None for id_, count in ids.items())

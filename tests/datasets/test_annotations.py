@@ -5,6 +5,8 @@ import pytest
 from fmmp.datasets import load_annotations
 from fmmp.datasets.annotations import clean_box, count_instances
 
+from fmmp.errors import InputError
+
 
 @pytest.fixture
 def edit(small_dataset):
@@ -144,6 +146,7 @@ def test_a_missing_file_is_named(tmp_path):
             r'categories\[0\] has the id \[1\]',
         ),
         ('{"images": [], "annotations": [], "categories": []}', 'no category has an annotation'),
+        ('{"images": [3], "annotations": [], "categories": []}', r'images\[0\] is 3'),
     ],
 )
 def test_a_file_that_is_not_coco_style_says_what_it_lacks(small_dataset, text, message):
@@ -191,6 +194,56 @@ def change_annotation(**values):
 def test_what_cannot_be_used_is_named_with_its_file_and_category(edit, change, message):
     with pytest.raises(ValueError, match=r'unified\.json.*' + message):
         load_annotations(edit(change))
+
+
+def change_image(**values):
+    return lambda content: content['images'][0].update(values)
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (change_image(id='1'), r"images\[0\] has the id '1', text, but images\[1\] .* 2, a number"),
+        (change_annotation(image_id='1'), r"images\[0\] .* annotations\[0\] has the image_id '1'"),
+        (change_image(id=None), r'images\[0\] has the id None: give a number or text'),
+        (change_image(file_name=7), r'images\[0\] has the file_name 7: give text'),
+        (change_image(width='80'), r"images\[0\] has the width '80': give a number"),
+        (change_image(height=True), r'images\[0\] has the height True: give a number'),
+        (change_annotation(id=[1]), r'annotations\[0\] has the id \[1\]: give a number or text'),
+        (change_annotation(category_id='1'), r"annotations\[0\] has the category_id '1'"),
+        (change_annotation(area='9'), r'annotation 1 .*category_1/0\.jpg.*area is no number'),
+        (change_annotation(bbox=[1, 1, '9', 9]), r'annotation 1 .*box is not x, y, width, height'),
+        (change_annotation(bbox='1199'), r'annotation 1 .*box is not x, y, width, height'),
+        (change_annotation(keypoints=['1', 1, 2] * 4), 'annotation 1 .*keypoints are no numbers'),
+        (change_annotation(keypoints={'nose': 1}), 'annotation 1 .*keypoints are not x, y, v'),
+        (change_annotation(num_keypoints='4'), 'annotation 1 .*num_keypoints is no number'),
+        (change_category(id='1'), r"categories\[0\] has the id '1': give a number"),
+        (change_category(id=2), "category id 2 is that of 'category_1' and of 'category_2'"),
+        (change_category(name=1), r'categories\[0\] has the name 1: give text'),
+        (change_category(supercategory=['a']), r"the supercategory \['a'\]: give text"),
+        (change_category(keypoints=4), r'categories\[0\] has the keypoints 4: give a list'),
+        (change_category(skeleton=4), "'category_1' .*the skeleton is 4: give a list"),
+    ],
+)
+def test_a_field_of_another_type_is_named_in_one_line(edit, change, message):
+    with pytest.raises(InputError, match=r'unified\.json.*' + message) as error:
+        load_annotations(edit(change))
+    assert '\n' not in str(error.value)
+
+
+def test_what_is_null_or_left_out_is_as_good_as_nothing(edit):
+    def change(content):
+        content['categories'][0].update(supercategory=None, keypoints=None)
+        content['annotations'][0].update(area=None, keypoints=None, iscrowd=None)
+
+    assert len(load_annotations(edit(change), [1])[1]) == 3
+
+
+def test_a_visibility_that_is_none_of_0_1_and_2_is_said_with_what_becomes_of_it(edit):
+    file = edit(change_annotation(keypoints=[1, 1, 3, 2, 2, -1, 3, 3, 2.0, 4, 4, 1]))
+    with pytest.warns(UserWarning, match=r'unified\.json: 1 annotations.* above 0 .* labelled'):
+        instances = load_annotations(file, [1])[1]
+    assert instances[0].visible.tolist() == [True, False, True, True]
 
 
 def test_a_category_without_a_usable_annotation_is_named(edit):

@@ -252,6 +252,21 @@ def test_a_shared_category_takes_the_longer_list_of_names_and_the_links_there_ar
     assert_equal(unified(split_files)[0], clean)
 
 
+def test_image_ids_that_are_text_in_one_file_are_numbered_anew(plant, split_files, clean):
+    def change(content):
+        for entry, key in [*((x, 'id') for x in content['images'])] + [
+            (x, 'image_id') for x in content['annotations']
+        ]:
+            entry[key] = str(entry[key])
+
+    plant('val', change)
+    content, report = unified(split_files)
+    assert_equal(content, clean)
+    assert report['notes'] == [
+        'image ids were numbers here and text there: all are numbered anew from 1'
+    ]
+
+
 @pytest.mark.parametrize('text', ['{"images": [', '[]', '\xff\xfe'])
 def test_a_corrupt_file_is_named(split_files, text):
     (split_files / 'mp100_split1_val.json').write_text(text)
