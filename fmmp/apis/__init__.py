@@ -12,9 +12,10 @@ import fmmp.models.necks.feature_pyramid  # noqa: F401
 
 from .arguments import add_arguments, add_config_arguments, read_config, run
 from .distributed import init_distributed
-from .inference import Support, estimate, read_image, read_support
+from .inference import estimate
 from .model import init_model
 from .pictures import save_pictures
+from .support import Support, read_image, read_support
 from .test import format_report, test
 from .train import train
 

@@ -1,5 +1,6 @@
 import json
 
+import cv2
 import numpy as np
 import pytest
 
@@ -53,20 +54,6 @@ def test_estimate_takes_several_supports_and_whole_images(small_dataset, annotat
     assert np.isfinite(found).all()
 
 
-def test_supports_of_different_categories_are_refused(small_dataset, annotated):
-    model = init_model(tiny_config(small_dataset))
-    supports = [read_support(*annotated(number)) for number in (0, -1)]
-    with pytest.raises(ValueError, match='differ in their number of keypoints'):
-        estimate(model, supports, [supports[0].image])
-
-
-def test_a_box_outside_its_image_is_refused(small_dataset, annotated):
-    model = init_model(tiny_config(small_dataset))
-    support = read_support(*annotated(0))
-    with pytest.raises(ValueError, match='nothing inside its image of 80 × 64'):
-        estimate(model, [support], [support.image], [(100, 100, 5, 5)])
-
-
 def test_a_keypoint_file_lists_points_or_cocos_triples(annotated, tmp_path):
     image, coco = annotated(0)
     flat = np.reshape(json.loads(coco.read_text())['keypoints'], (-1, 3))
@@ -88,6 +75,7 @@ def test_a_keypoint_file_lists_points_or_cocos_triples(annotated, tmp_path):
         ({'keypoints': [[1, 2], [3, 4]], 'skeleton': [[1, 2]]}, 'does not exist'),
         ({'keypoints': [[1, 2], [3, 4]], 'skeleton': []}, 'skeleton is empty'),
         ({'keypoints': [1, 2, 0, 3, 4, 0], 'skeleton': [[0, 1]]}, 'no keypoint is annotated'),
+        ({'keypoints': [[1, np.nan], [3, 4]], 'skeleton': [[0, 1]]}, 'keypoint 0 .* finite'),
     ],
 )
 def test_a_keypoint_file_of_another_form_is_refused_by_name(annotated, tmp_path, content, message):
@@ -100,3 +88,14 @@ def test_a_keypoint_file_of_another_form_is_refused_by_name(annotated, tmp_path,
 def test_a_missing_image_is_named():
     with pytest.raises(FileNotFoundError, match=r'nowhere\.jpg'):
         read_image('nowhere.jpg')
+
+
+@pytest.mark.parametrize('suffix', ['.jpg', '.png'])
+def test_an_image_that_is_empty_or_cut_short_is_named(tmp_path, suffix):
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 80, 3), np.uint8)
+    whole = cv2.imencode(suffix, pixels)[1].tobytes()
+    for number, content in enumerate((b'', whole[: len(whole) // 2], b'no image')):
+        path = tmp_path / f'{number}{suffix}'
+        path.write_bytes(content)
+        with pytest.raises(OSError, match=f'{number}{suffix}: not a readable image'):
+            read_image(path)

@@ -1,0 +1,97 @@
+"""Supports: annotated images, and reading them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import mmcv
+import numpy as np
+
+from fmmp.errors import InputError
+
+from .inputs import check_support
+
+Box = Sequence[float]
+
+
+@dataclass(frozen=True, eq=False)
+class Support:
+    """An annotated image.
+
+    Attributes:
+        image: (H, W, 3) uint8, RGB.
+        keypoints: (K_c, 2) pixels.
+        visible: (K_c,) bool, which keypoints are annotated.
+        skeleton: 0-based links, pairs of keypoints.
+        box: x, y, width, height in pixels of the object; None for the whole image.
+    """
+
+    image: np.ndarray
+    keypoints: np.ndarray
+    visible: np.ndarray
+    skeleton: Sequence[tuple[int, int]]
+    box: Box | None = None
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Read an image (H, W, 3) uint8, RGB.
+
+    Raises:
+        OSError: the file is missing, or no whole image.
+    """
+    try:
+        image = mmcv.imread(str(path), channel_order='rgb')
+    except FileNotFoundError:
+        raise FileNotFoundError(f'{path}: there is no such image') from None
+    except cv2.error:  # of an empty or a truncated file
+        image = None
+    if image is None:
+        raise OSError(f'{path}: not a readable image: it is empty, cut short or no image')
+    return image
+
+
+def read_support(image: str | Path, keypoint_file: str | Path) -> Support:
+    """Read a support: an image and its keypoint file.
+
+    The file is a JSON object with ``keypoints``, either [[x, y], …], null for one that is not to be
+    seen, or COCO's flat [x, y, v, …]; ``skeleton``, 0-based links [[i, j], …]; and, if wanted,
+    ``bbox`` [x, y, width, height].
+
+    Raises:
+        OSError: a file is missing, or the image is not readable.
+        InputError: the keypoint file is not of that form.
+    """
+    pixels = read_image(image)
+    try:
+        content = json.loads(Path(keypoint_file).read_text(encoding='utf-8'))
+    except FileNotFoundError:
+        raise FileNotFoundError(f'{keypoint_file}: there is no such keypoint file') from None
+    except ValueError as error:
+        raise InputError(f'{keypoint_file}: not JSON ({error})') from error
+    try:
+        keypoints, visible = _keypoints(content['keypoints'])
+        skeleton = tuple((int(i), int(j)) for i, j in content['skeleton'])
+        box = content.get('bbox')
+        box = None if box is None else tuple(map(float, np.reshape(box, 4)))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{keypoint_file}: give an object with 'keypoints' [[x, y], …] (null for one out of "
+            "sight) or [x, y, v, …], 'skeleton' [[i, j], …] counted from 0, and, if wanted, 'bbox' "
+            f'[x, y, width, height] ({type(error).__name__}: {error})'
+        ) from error
+    support = Support(pixels, keypoints, visible, skeleton, box)
+    check_support(support, str(keypoint_file))
+    return support
+
+
+def _keypoints(values: list) -> tuple[np.ndarray, np.ndarray]:
+    if values and not any(isinstance(value, (list, type(None))) for value in values):
+        table = np.array(values, float).reshape(-1, 3)
+        return table[:, :2], table[:, 2] > 0
+    visible = np.array([value is not None for value in values])
+    points = [value or (0, 0) for value in values]
+    return np.array(points, float).reshape(-1, 2), visible
