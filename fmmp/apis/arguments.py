@@ -9,11 +9,17 @@ from collections.abc import Callable
 from mmcv import Config, DictAction
 
 from fmmp import cli
-from fmmp.cli import one_line, signal_status
+from fmmp.cli import signal_status
 from fmmp.errors import InputError
-from fmmp.memory import keep_freed_memory
+from fmmp.memory import keep_freed_memory, what_to_lower
 
-from .distributed import LAUNCHERS, is_first_process, leave_distributed
+from .distributed import (
+    LAUNCHERS,
+    end_after_failure,
+    failure_elsewhere,
+    is_first_process,
+    leave_distributed,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +56,7 @@ def read_config(args: argparse.Namespace) -> Config:
 def run(main: Callable[[], None]) -> None:
     """:func:`fmmp.cli.run` for a command that may be one of several processes.
 
-    The first of them alone says that it was interrupted.
+    The first of them alone says that it was interrupted. An error in one ends them all.
     """
 
     def main_of_a_process() -> None:
@@ -58,16 +64,24 @@ def run(main: Callable[[], None]) -> None:
         try:
             main()
             leave_distributed()
-        except RuntimeError as error:
-            if not str(error).startswith('DataLoader worker'):
+        except Exception as error:
+            message = what_to_lower(error)
+            if message is None and isinstance(error, RuntimeError):  # a collective without the rest
+                message = failure_elsewhere()
+            if message is None or isinstance(error, InputError):
                 raise
-            raise InputError(
-                f'{one_line(error)}; a worker that is killed most often lacked memory: lower '
-                'data.workers_per_gpu or data.samples_per_gpu, or ask for more'
-            ) from None
+            raise InputError(message) from None
         except KeyboardInterrupt as interrupt:
             if not is_first_process():
                 sys.exit(signal_status(interrupt))
             raise
 
-    cli.run(main_of_a_process)
+    try:
+        cli.run(main_of_a_process)
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            end_after_failure(end.code)
+        raise
+    except Exception:
+        end_after_failure(None)
+        raise

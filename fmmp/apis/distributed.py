@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from fmmp.errors import InputError
 
+from .peers import Watch, end_at_once
+
 LAUNCHERS = ('none', 'pytorch', 'slurm')
 Result = TypeVar('Result')
+
+_watch: Watch | None = None  # where there are several processes
 
 
 def init_distributed(launcher: str = 'none', gpu_id: int = 0) -> torch.device:
@@ -44,7 +50,13 @@ def init_distributed(launcher: str = 'none', gpu_id: int = 0) -> torch.device:
         device = torch.device('cuda', gpu_id if launcher == 'none' else _local_gpu())
         torch.cuda.set_device(device)
     if launcher != 'none':
-        dist.init_process_group('nccl' if device.type == 'cuda' else 'gloo')
+        store, rank, world_size = next(rendezvous('env://'))
+        backend = 'nccl' if device.type == 'cuda' else 'gloo'
+        dist.init_process_group(backend, store=store, rank=rank, world_size=world_size)
+        if world_size > 1:
+            global _watch
+            _watch = Watch(store, rank)
+            _watch.start()
     return device
 
 
@@ -54,12 +66,37 @@ def leave_distributed() -> None:
         # Last, what holds no Python object: torch 2.0's gloo can wait for ever for Python's lock if
         # the group ends while it lets go of a tensor.
         dist.barrier()
+        if _watch:
+            _watch.stop()
         dist.destroy_process_group()
 
 
 def is_first_process() -> bool:
     """Whether this process is the first, or alone: the one that prints and writes."""
     return not (dist.is_available() and dist.is_initialized()) or dist.get_rank() == 0
+
+
+def failure_elsewhere() -> str | None:
+    """What is known of another process's failure, if anything."""
+    return _watch.failure() if _watch else None
+
+
+def end_after_failure(message: str | None) -> None:
+    """End one of several processes at once, while its error is handled; the others follow.
+
+    Does nothing in a process that is alone. Python's own exit leaves the process group, which can
+    take as long as the others wait for this one.
+
+    Args:
+        message: what to print in place of the traceback.
+    """
+    if _watch:
+        if message:
+            print(message, file=sys.stderr)
+        else:
+            sys.excepthook(*sys.exc_info())
+        _watch.tell()
+        end_at_once()
 
 
 def _local_gpu() -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import signal
+import weakref
+from collections.abc import Iterator
 
 import cv2
 import torch
@@ -12,10 +15,45 @@ from torch.utils.data import DataLoader, Dataset
 from fmmp.datasets.sampler import EpisodeSampler
 
 
+class EpisodeLoader(DataLoader):
+    """torch's loader, whose worker processes end when it is told to, or with the main process.
+
+    Of themselves they would not: Python waits for them at exit, they ignore SIGTERM (see
+    `_start_worker`), and after an error its traceback keeps the iterator that would tell them.
+    """
+
+    _latest = None  # the iterator that has the workers
+
+    def __iter__(self) -> Iterator:
+        _OPEN.add(self)
+        self._latest = super().__iter__()
+        return self._latest
+
+    def close(self) -> None:
+        """End the workers; one that does not listen is killed."""
+        iterator, self._latest, self._iterator = self._latest, None, None
+        if iterator is not None and self.num_workers:
+            iterator._shutdown_workers()
+            for worker in iterator._workers:
+                worker.kill()
+
+
+_OPEN = weakref.WeakSet()
+
+
+@atexit.register  # later than multiprocessing's own, so it runs before that waits for the workers
+def close_loaders() -> None:
+    """End every loader's workers."""
+    for loader in [*_OPEN]:
+        loader.close()
+
+
 def build_loader(
     dataset: Dataset, samples_per_gpu: int, workers_per_gpu: int, **kwargs: object
-) -> DataLoader:
+) -> EpisodeLoader:
     """A loader of this process's share of the episodes; the epoch's order is the data set's.
+
+    Close it (``contextlib.closing``) to end its workers.
 
     Args:
         dataset: an episode data set.
@@ -30,7 +68,7 @@ def build_loader(
         # Its draws for the workers, who need none, shall not depend on whether there are any.
         generator=torch.Generator(),
     )
-    return DataLoader(
+    return EpisodeLoader(
         dataset,
         batch_size=samples_per_gpu,
         sampler=EpisodeSampler(dataset, num_replicas=world_size, rank=rank),

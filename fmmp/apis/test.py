@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import torch
@@ -62,8 +63,8 @@ def test(
     model = place_for_speed(init_model(config, checkpoint, device), config, device)
     if fuse_batch_norm:
         model = fuse_conv_bn(model)
-    loader = build_loader(dataset, **loader_settings(config.data, 'test'))
-    return dataset.report(predict(model, loader))
+    with closing(build_loader(dataset, **loader_settings(config.data, 'test'))) as loader:
+        return dataset.report(predict(model, loader))
 
 
 def format_report(report: dict, columns: tuple[str, ...] = COLUMNS) -> str:

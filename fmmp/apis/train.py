@@ -6,6 +6,7 @@ import logging
 import os
 import random
 import time
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import numpy as np
@@ -161,7 +162,10 @@ def _train(
         runner.register_hook(hook, priority='ABOVE_NORMAL')
     if resume_from:
         runner.resume(resume_from)
-    with interruptible(runner):
+    with ExitStack() as stack:
+        for loader in filter(None, (train_loader, val_loader)):
+            stack.enter_context(closing(loader))
+        stack.enter_context(interruptible(runner))
         runner.run([train_loader], config.get('workflow', [('train', 1)]))
 
 

@@ -3,7 +3,10 @@
 import os
 import signal
 
+import cv2
+import numpy as np
 import pytest
+import torch
 from torch.utils.data import DataLoader, Dataset
 
 from fmmp.apis import run
@@ -44,6 +47,21 @@ def test_what_goes_wrong_in_a_loaders_worker_ends_a_script_in_one_line(action, m
     with pytest.raises(SystemExit, match=message) as end:
         run(load_with_a_worker(action))
     assert '\n' not in str(end.value)
+
+
+@pytest.mark.parametrize(
+    'allocate',
+    [
+        lambda: torch.empty(10**15),
+        lambda: np.empty(10**15),
+        lambda: bytearray(10**15),
+        lambda: cv2.resize(np.zeros((4, 4), np.uint8), (2**20, 2**20)),
+        load_with_a_worker(lambda: np.empty(10**15)),
+    ],
+)
+def test_out_of_memory_ends_a_script_with_what_to_lower(allocate):
+    with pytest.raises(SystemExit, match='error: out of memory.*: lower data.samples_per_gpu'):
+        run(allocate)
 
 
 def test_the_first_process_alone_says_that_it_was_interrupted(monkeypatch, capsys):

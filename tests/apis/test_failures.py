@@ -1,0 +1,85 @@
+"""However a process fails, it ends, and so do its workers and the other processes."""
+
+import multiprocessing
+import os
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+from mmcv.runner import HOOKS, Hook
+
+from fmmp.apis import init_distributed, run, train
+from fmmp.apis.loaders import build_loader
+from tests.tiny import ROOT, tiny_config
+
+SECONDS = 60  # of which starting takes nearly all
+
+
+@HOOKS.register_module()
+class FailingHook(Hook):
+    def after_train_iter(self, runner):
+        raise TypeError('a bug')
+
+
+def test_a_script_that_fails_does_not_wait_for_its_workers():
+    script = (
+        'from fmmp.apis.loaders import build_loader\n'
+        "for _ in build_loader(range(4), 1, 1): raise TypeError('a bug')"
+    )
+    command = [sys.executable, '-c', script]
+    done = subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, timeout=SECONDS)
+    assert done.returncode == 1 and done.stderr.endswith('TypeError: a bug\n')
+
+
+def process_of_two(rank, port, errors):
+    """The second process fails while its loader has a worker, and the first waits for ever."""
+    shared = dict(WORLD_SIZE='2', LOCAL_RANK='0', MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
+    os.environ.update(RANK=str(rank), **shared)
+    sys.stderr = errors.open('w')
+
+    def main():
+        init_distributed('pytorch')
+        for _ in build_loader(range(4), 1, 1):
+            if rank == 0:
+                threading.Event().wait()
+            raise TypeError('a bug')
+
+    run(main)
+
+
+def test_when_one_process_fails_the_others_end_and_name_it(tmp_path):
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    fork = multiprocessing.get_context('fork')
+    files = [tmp_path / str(rank) for rank in range(2)]
+    arguments = [(rank, port, errors) for rank, errors in enumerate(files)]
+    processes = [fork.Process(target=process_of_two, args=each) for each in arguments]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(SECONDS)
+        process.kill()
+    assert [process.exitcode for process in processes] == [1, 1]
+    assert files[0].read_text() == 'error: process 0 ends, because process 1 has failed\n'
+    assert files[1].read_text().endswith('TypeError: a bug\n')
+
+
+def test_a_training_whose_step_raises_leaves_no_worker_behind(small_dataset, tmp_path):
+    config = tiny_config(small_dataset, tmp_path / 'work')
+    config.data.workers_per_gpu = 1
+    config.custom_hooks = [dict(type='FailingHook')]
+    before = multiprocessing.active_children()
+    with pytest.raises(TypeError, match='a bug') as error:
+        train(config, seed=0)
+    assert multiprocessing.active_children() == before, error
+
+
+def test_a_closed_loader_can_be_iterated_again():
+    loader = build_loader(range(2), samples_per_gpu=1, workers_per_gpu=1)
+    for _ in range(2):
+        assert [batch.item() for batch in loader] == [0, 1]
+        loader.close()
+        assert not multiprocessing.active_children()
