@@ -33,7 +33,8 @@ setup(
     ],
     extras_require={
         'logs': ['tensorboard'],
-        'test': ['hypothesis', 'pytest', 'ruff', 'tensorboard'],
+        'mp100': ['h5py'],
+        'test': ['h5py', 'hypothesis', 'pytest', 'ruff', 'tensorboard'],
     },
     **runpy.run_path('models/ops/build.py')['setup_arguments'](),
 )

@@ -4,125 +4,21 @@ First the plan, category by category: which image or folder goes where. Then the
 symbolic links or copies.
 """
 
-import difflib
-import os
-import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
-import yaml
-
 from fmmp.errors import InputError
-from fmmp.files import atomic_path
 
 from ..coco import read_coco, stays_inside
+from .building import Plan, build
+from .frames import Frames
+from .local_copies import LocalCopy
 from .sources import Source, sources
 
+RELEASED_FRAMES = 'annotation_data_release.h5'
 SUFFIXES = {'.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp'}
-
-
-@dataclass(frozen=True)
-class LocalCopy:
-    """Where a source lies: its image folder and, for one that is matched, its annotation files."""
-
-    images: Path
-    annotations: tuple[Path, ...] = ()
-
-
-@dataclass
-class Plan:
-    """What becomes of a category's folder.
-
-    Attributes:
-        folder: the folder to link as a whole; None where it is filled image by image.
-        files: image inside the category's folder → the source's image.
-        missing: annotated image inside the category's folder → why it is missing.
-        notes: what else there is to say.
-    """
-
-    folder: Path | None = None
-    files: dict[str, Path] = field(default_factory=dict)
-    missing: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-
-
-def template() -> str:
-    """Return a commented sources.yml to fill in."""
-    lines = [
-        "# Where your copies of MP-100's sources lie. Leave the line of one that you lack empty:",
-        '# the others are built all the same. Paths are absolute or relative to this file.',
-    ]
-    for source in sources().values():
-        count = len(source.categories)
-        names = ', '.join(source.categories[:3]) + (', …' if count > 3 else '')
-        lines += [
-            '',
-            f'# {source.name}: {count} {"category" if count == 1 else "categories"} ({names}).',
-            f'# Give {source.images}.',
-            f'# {source.advice}',
-        ]
-        if source.layout == 'matched':
-            lines += [f'{source.name}:', '  images:', '  annotations:  # COCO-style, one or a list']
-        else:
-            lines.append(f'{source.name}:')
-    return '\n'.join(lines) + '\n'
-
-
-def write_template(file: str | Path) -> None:
-    """Write `template`.
-
-    Raises:
-        FileExistsError: the file is there and says something else.
-    """
-    file = Path(file)
-    if file.exists() and file.read_text(encoding='utf-8') != template():
-        raise FileExistsError(f'{file} is there already: name another file, or delete it first')
-    with atomic_path(file) as scratch:
-        scratch.write_text(template(), encoding='utf-8')
-
-
-def read_sources(file: str | Path) -> dict[str, LocalCopy]:
-    """Read a filled-in sources.yml.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no YAML, or has a name or a value that does not belong there.
-    """
-    try:
-        content = yaml.safe_load(Path(file).read_text(encoding='utf-8')) or {}
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            f'{file}: there is no such file: make one by --write-template'
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f'{file} is no YAML: {error}') from error
-    if not isinstance(content, dict):
-        raise InputError(f'{file}: give a line for each source, such as COCO: /path')
-
-    def path(name: str, value: object) -> Path:
-        if not isinstance(value, str):
-            raise InputError(f'{file}, {name}: give a path, not {value!r}')
-        return Path(file).parent.absolute() / Path(value).expanduser()
-
-    result = {}
-    for name, value in content.items():
-        if name not in sources():
-            near = difflib.get_close_matches(str(name), sources(), n=1, cutoff=0.3)
-            hint = f': did you mean {near[0]}?' if near else f': choose from {", ".join(sources())}'
-            raise InputError(f'{file}: unknown source {name!r}{hint}')
-        settings = value if isinstance(value, dict) else {'images': value}
-        if unknown := set(settings) - {'images', 'annotations'}:
-            raise InputError(f'{file}, {name}: unknown {sorted(unknown)}: give images, annotations')
-        if settings.get('images') is None:
-            continue
-        listed = settings.get('annotations') or []
-        listed = listed if isinstance(listed, list) else [listed]
-        result[name] = LocalCopy(
-            path(name, settings['images']), tuple(path(name, entry) for entry in listed)
-        )
-    return result
 
 
 def prepare(
@@ -154,7 +50,7 @@ def prepare(
     """
     if copy and ann_file is None:
         raise InputError('copying takes the annotated images alone: name the annotation file')
-    content = read_coco(ann_file) if ann_file else None
+    content = read_coco(ann_file, every_annotation=False) if ann_file else None
     annotated = _annotated_images(content) if content else {}
     rows = []
     for source in sources().values():
@@ -163,7 +59,7 @@ def prepare(
         for category, plan in plans.items():
             done = None
             if not dry_run:
-                done = _build(Path(out) / 'images' / category, plan, copy)
+                done = build(Path(out) / 'images' / category, plan, copy)
             rows.append(_row(source, category, plan, annotated.get(category), done))
     return {'out': str(out), 'annotations': ann_file and str(ann_file), 'categories': rows}
 
@@ -186,39 +82,51 @@ def _plan(
     copy: bool,
 ) -> dict[str, Plan]:
     """Plan all categories of a source."""
-    if local is None or not local.images.is_dir():
+    of_frames = source.layout == 'frames' and local is not None and local.images.is_file()
+    if local is None or not (local.images.is_dir() or of_frames):
         why = 'it has no line in sources.yml' if local is None else f'no folder {local.images}'
-        return {
-            category: Plan(missing=dict.fromkeys(annotated.get(category, ()), why), notes=[why])
-            for category in source.categories
-        }
+        return {category: _nothing(annotated.get(category), why) for category in source.categories}
     if source.layout == 'matched':
         return _plan_matched(source, local, annotated, content)
-    if source.layout == 'classes':
-        return {
-            category: _plan_classes(local.images, classes, annotated.get(category), copy)
-            for category, classes in source.classes.items()
-        }
-    by_name = _Index(local.images)
-    return {
-        category: _plan_folder(local.images, category, annotated.get(category), by_name, copy)
-        for category in source.categories
-    }
+    find = cache(_find_by_name)
+    plans = {}
+    for category, classes in source.classes.items():
+        images = annotated.get(category)
+        if source.layout == 'classes':
+            plan = _plan_classes(local.images, classes, images, copy)
+        elif source.layout == 'frames' and not find(local.images):
+            plan = _plan_frames(local.images, images)
+        else:
+            plan = _plan_folder(local.images, category, images, find, copy)
+            plan.notes += _too_few(_own_folder(local.images, category), category, source)
+        plans[category] = plan
+    return plans
 
 
-class _Index:
-    """The images anywhere under a folder by name; searched when first asked."""
+def _nothing(images: Mapping[str, dict] | None, why: str) -> Plan:
+    return Plan(missing=dict.fromkeys(images or (), why), notes=[why])
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.found = None
 
-    def __getitem__(self, name: str) -> list[Path]:
-        if self.found is None:
-            self.found = defaultdict(list)
-            for path in _images_in(self.folder, '**/*'):
-                self.found[path.name].append(path)
-        return self.found.get(name, [])
+def _own_folder(folder: Path, category: str) -> Path:
+    """Return the part of a source's folder that is a category's alone, or else the folder."""
+    parts = (folder / category / 'images', folder / category)
+    return next((part for part in parts if part.is_dir()), folder)
+
+
+def _too_few(folder: Path, category: str, source: Source) -> list[str]:
+    """Note where a folder of a category's name holds fewer images than a complete copy."""
+    count = source.counts.get(category, 0)
+    if category not in folder.parts or (found := len(_images_in(folder))) >= count:
+        return []
+    return [f'{found} images in {folder}, {count} in a complete copy']
+
+
+def _find_by_name(folder: Path) -> dict[str, list[Path]]:
+    """Return the images anywhere under a folder by name."""
+    found = defaultdict(list)
+    for path in _images_in(folder, '**/*'):
+        found[path.name].append(path)
+    return found
 
 
 def _images_in(folder: Path, pattern: str = '*') -> list[Path]:
@@ -226,28 +134,59 @@ def _images_in(folder: Path, pattern: str = '*') -> list[Path]:
 
 
 def _plan_folder(
-    folder: Path, category: str, annotated: Iterable[str] | None, by_name: _Index, copy: bool
+    folder: Path,
+    category: str,
+    annotated: Mapping[str, dict] | None,
+    find: Callable[[Path], dict[str, list[Path]]],
+    copy: bool,
 ) -> Plan:
     """Link the folder, or its part of the category's name; else image by image from subfolders."""
-    whole = folder / category if (folder / category).is_dir() else folder
+    whole = _own_folder(folder, category)
     if annotated is None:
         return Plan(folder=whole)
     plan = Plan()
     elsewhere = False
     for inner in annotated:
-        found = [whole / inner] if (whole / inner).is_file() else by_name[Path(inner).name]
+        path = whole / inner
+        found = [path] if path.is_file() else find(whole).get(path.name, [])
         if len(found) == 1:
             plan.files[inner] = found[0]
-            elsewhere |= found[0] != whole / inner
+            elsewhere |= found[0] != path
         else:
-            plan.missing[inner] = f'{len(found)} of that name' if found else f'not in {folder}'
+            plan.missing[inner] = f'{len(found)} of that name' if found else f'not in {whole}'
     if plan.files and not elsewhere and not copy:  # one link serves
         plan.folder = whole
     return plan
 
 
+def _plan_frames(source: Path, annotated: Mapping[str, dict] | None) -> Plan:
+    """Take frames out of an HDF5 file; of a folder, out of the released one or the only one."""
+    files = [source] if source.is_file() else sorted(source.glob('*.h5'))
+    files = [file for file in files if file.name == RELEASED_FRAMES] or files
+    if len(files) != 1:
+        return _nothing(annotated, f'{source} holds neither frames as i.jpg nor {RELEASED_FRAMES}')
+    try:
+        frames = Frames(files[0])
+    except InputError as error:
+        return _nothing(annotated, str(error))
+    plan = Plan(frames=frames)
+    for name in frames.names() if annotated is None else annotated:
+        image = (annotated or {}).get(name)
+        if not frames.has(name):
+            plan.missing[name] = f'{files[0]} has no such frame, but 0 to {frames.count - 1}'
+        elif image and (image['width'], image['height']) != frames.size:
+            width, height = frames.size
+            plan.missing[name] = (
+                f'the frames of {files[0]} are {width} x {height}, annotated as {image["width"]} x '
+                f'{image["height"]}: is it the right file?'
+            )
+        else:
+            plan.frame_names.append(name)
+    return plan
+
+
 def _plan_classes(
-    folder: Path, classes: Iterable[str], annotated: Iterable[str] | None, copy: bool
+    folder: Path, classes: list[str], annotated: Mapping[str, dict] | None, copy: bool
 ) -> Plan:
     """Combine class folders."""
     plan = Plan()
@@ -274,10 +213,7 @@ def _plan_matched(
     if content is None or not local.annotations:
         what = 'the unified annotation file' if content is None else "the source's annotations"
         why = f'its images are matched by annotation: name {what}'
-        return {
-            category: Plan(missing=dict.fromkeys(annotated.get(category, ()), why), notes=[why])
-            for category in source.categories
-        }
+        return {category: _nothing(annotated.get(category), why) for category in source.categories}
     candidates = _images_by_annotation(local)
     of_image = defaultdict(list)
     for annotation in content['annotations']:
@@ -303,7 +239,7 @@ def _plan_matched(
 def _images_by_annotation(local: LocalCopy) -> dict[tuple, set[Path]]:
     result = defaultdict(set)
     for file in local.annotations:
-        content = read_coco(file)
+        content = read_coco(file, every_annotation=False)
         images = {image['id']: image['file_name'] for image in content['images']}
         for annotation in content['annotations']:
             name = images.get(annotation['image_id'])
@@ -324,58 +260,6 @@ def _object_key(annotation: dict) -> tuple:
     return tuple(rounded(annotation.get(key) or ()) for key in keys)
 
 
-def _build(target: Path, plan: Plan, copy: bool) -> dict[str, int]:
-    """Bring a category's folder to what is planned; count what was set, kept and in the way."""
-    done = {'set': 0, 'kept': 0, 'in_the_way': 0}
-    if plan.folder is not None:
-        done[link(target, plan.folder)] += 1
-        return done
-    if not plan.files:
-        return done
-    if target.is_symlink():  # of an earlier time: filling it would write into the source
-        target.unlink()
-    if target.exists() and not target.is_dir():
-        done['in_the_way'] += 1
-        return done
-    for inner, path in plan.files.items():
-        done[(_copy if copy else link)(target / inner, path)] += 1
-    return done
-
-
-def link(target: Path, source: Path) -> str:
-    """Let a symbolic link lead to a source, whatever it led to; nothing else is replaced.
-
-    Returns:
-        ``set``, ``kept`` or ``in_the_way``.
-    """
-    source = source.resolve()
-    if target.is_symlink() and os.readlink(target) == str(source):
-        return 'kept'
-    if target.exists() and not target.is_symlink():
-        return 'in_the_way'
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = target.with_name(f'.{target.name}.new')
-    scratch.unlink(missing_ok=True)
-    scratch.symlink_to(source)
-    os.replace(scratch, target)
-    return 'set'
-
-
-def _copy(target: Path, source: Path) -> str:
-    if target.exists() and not target.is_symlink():
-        same = target.is_file() and target.stat().st_size == source.stat().st_size
-        return 'kept' if same else 'in_the_way'
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = target.with_name(f'.{target.name}.new')
-    try:
-        shutil.copyfile(source, scratch)
-        os.replace(scratch, target)
-    except BaseException:
-        scratch.unlink(missing_ok=True)
-        raise
-    return 'set'
-
-
 def _row(
     source: Source, category: str, plan: Plan, annotated: Mapping | None, done: dict | None
 ) -> dict:
@@ -383,7 +267,8 @@ def _row(
         'name': category,
         'source': source.name,
         'folder': plan.folder and str(plan.folder),
-        'images': len(plan.files) if plan.files else None,
+        'images': len(plan.files) or len(plan.frame_names) or None,
+        'frames_of': plan.frames and str(plan.frames.file),
         'annotated': None if annotated is None else len(annotated),
         'missing': plan.missing,
         'notes': plan.notes,
@@ -400,6 +285,7 @@ def format_report(report: dict) -> str:
             what = f'-> {row["folder"]}'
         else:
             what = f'{row["images"]} images' if row['images'] else 'nothing'
+            what += f' out of {row["frames_of"]}' if row['frames_of'] else ''
         if row['annotated'] is not None:
             what += f', {row["annotated"] - len(row["missing"])} of {row["annotated"]} annotated'
         lines.append(f'{row["name"]}: {what}')

@@ -15,9 +15,11 @@ class Source:
     Attributes:
         name: its official name, its key in sources.yml.
         layout: ``folder``, one folder serves all its categories; ``classes``, a category combines
-            class folders; ``matched``, images are found by their annotations.
+            class folders; ``matched``, images are found by their annotations; ``frames``, they
+            may be taken out of an HDF5 file.
         images: what to give as its folder.
         advice: what to know when images are missing.
+        counts: images of a complete copy by category, where its folder is a category's alone.
         classes: class folders by category; empty lists where the layout has none.
     """
 
@@ -25,6 +27,7 @@ class Source:
     layout: str
     images: str
     advice: str
+    counts: dict[str, int] = field(default_factory=dict)
     classes: dict[str, list[str]] = field(default_factory=dict)
 
     @property

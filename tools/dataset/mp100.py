@@ -5,13 +5,15 @@ import argparse
 import sys
 from pathlib import Path
 
+from fmmp.datasets.mp100.building import link
 from fmmp.datasets.mp100.check import all_run, check  # not found? bash install.sh
 from fmmp.datasets.mp100.check import format_report as format_check
 from fmmp.datasets.mp100.convert import convert
 from fmmp.datasets.mp100.convert import format_report as format_convert
 from fmmp.datasets.mp100.links import read_links
+from fmmp.datasets.mp100.local_copies import read_sources, write_template
 from fmmp.datasets.mp100.prepare import format_report as format_prepare
-from fmmp.datasets.mp100.prepare import link, prepare, read_sources, write_template
+from fmmp.datasets.mp100.prepare import prepare
 from fmmp.datasets.mp100.show import draw_sheet, find_instances, sheet_name
 from fmmp.datasets.mp100.stats import draw_figure, stats, to_csv
 from fmmp.datasets.mp100.stats import format_report as format_stats

@@ -3,6 +3,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+from fmmp.datasets.mp100.local_copies import LocalCopy
 from fmmp.datasets.mp100.unify import find_annotation_files, unify
 
 SPLIT = {'train': (1, 2), 'val': (3,), 'test': (4,)}
@@ -129,3 +130,45 @@ def mp100_unified(mp100_files):
     file = mp100_files / 'unified.json'
     file.write_text(json.dumps(content))
     return file
+
+
+@pytest.fixture
+def local(tmp_path):
+    """Write images, empty files here, and return the local copy of a source."""
+
+    def apply(name, *images, annotations=()):
+        folder = tmp_path / 'sources' / name
+        folder.mkdir(parents=True)
+        for image in images:
+            (folder / image).parent.mkdir(parents=True, exist_ok=True)
+            (folder / image).write_text(image)
+        return {name: LocalCopy(folder, tuple(annotations))}
+
+    return apply
+
+
+@pytest.fixture
+def annotate(tmp_path):
+    """Write an annotation file with one object on each image, its box counting from 0."""
+
+    def apply(*names, name='unified.json', box=lambda number: [number, 0, 9.004, 9]):
+        images = [
+            {'id': number, 'file_name': path, 'width': 20, 'height': 20}
+            for number, path in enumerate(names)
+        ]
+        annotations = [
+            {
+                'id': number,
+                'image_id': number,
+                'category_id': 1,
+                'bbox': box(number),
+                'num_keypoints': 3,
+                'segmentation': [[1, 2, 3.0, 4]],
+            }
+            for number in range(len(names))
+        ]
+        content = {'images': images, 'annotations': annotations, 'categories': []}
+        (tmp_path / name).write_text(json.dumps(content))
+        return tmp_path / name
+
+    return apply

@@ -4,57 +4,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from fmmp.datasets.mp100.prepare import (
-    LocalCopy,
-    format_report,
-    prepare,
-    read_sources,
-    template,
-    write_template,
-)
+from fmmp.datasets.mp100.local_copies import LocalCopy, read_sources, template, write_template
+from fmmp.datasets.mp100.prepare import format_report, prepare
 from fmmp.datasets.mp100.sources import sources
-
-
-@pytest.fixture
-def local(tmp_path):
-    """Write images, empty files here, and return the local copy of a source."""
-
-    def apply(name, *images, annotations=()):
-        folder = tmp_path / 'sources' / name
-        folder.mkdir(parents=True)
-        for image in images:
-            (folder / image).parent.mkdir(parents=True, exist_ok=True)
-            (folder / image).write_text(image)
-        return {name: LocalCopy(folder, tuple(annotations))}
-
-    return apply
-
-
-@pytest.fixture
-def annotate(tmp_path):
-    """Write an annotation file with one object on each image, its box counting from 0."""
-
-    def apply(*names, name='unified.json', box=lambda number: [number, 0, 9.004, 9]):
-        images = [
-            {'id': number, 'file_name': path, 'width': 20, 'height': 20}
-            for number, path in enumerate(names)
-        ]
-        annotations = [
-            {
-                'id': number,
-                'image_id': number,
-                'category_id': 1,
-                'bbox': box(number),
-                'num_keypoints': 3,
-                'segmentation': [[1, 2, 3.0, 4]],
-            }
-            for number in range(len(names))
-        ]
-        content = {'images': images, 'annotations': annotations, 'categories': []}
-        (tmp_path / name).write_text(json.dumps(content))
-        return tmp_path / name
-
-    return apply
 
 
 def row_of(report, name):
@@ -81,6 +33,21 @@ def test_a_flat_source_is_linked_once_a_category(local, tmp_path):
 def test_a_folder_of_the_categorys_name_is_preferred(local, tmp_path):
     prepare(local('Keypoint-5', 'bed/a.jpg', 'sofa/b.jpg'), tmp_path / 'out')
     assert [path.name for path in (tmp_path / 'out/images/bed').iterdir()] == ['a.jpg']
+
+
+def test_the_images_of_keypoint_5_are_those_of_their_own_class(local, annotate, tmp_path):
+    copies = local('Keypoint-5', 'bed/images/1.jpg', 'sofa/images/1.jpg', 'sofa/images/2.jpg')
+    report = prepare(copies, tmp_path / 'out', annotate('bed/1.jpg', 'bed/2.jpg', 'sofa/2.jpg'))
+    assert (tmp_path / 'out/images/bed/1.jpg').read_text() == 'bed/images/1.jpg'
+    assert list(row_of(report, 'bed')['missing']) == ['2.jpg']
+    assert row_of(report, 'sofa')['missing'] == {}
+
+
+def test_a_class_with_fewer_images_than_a_complete_copy_is_noted(local, tmp_path):
+    report = prepare(local('Keypoint-5', 'bed/images/1.jpg', 'chair/2.jpg'), tmp_path / 'out')
+    assert '1 images in' in row_of(report, 'bed')['notes'][0]
+    assert '1480 in a complete copy' in row_of(report, 'bed')['notes'][0]
+    assert row_of(report, 'chair')['notes'] == []  # nobody says how many there are
 
 
 def test_images_in_subfolders_are_found_by_the_annotations(local, annotate, tmp_path):
