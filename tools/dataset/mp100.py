@@ -5,8 +5,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from fmmp.datasets.mp100.building import link
-from fmmp.datasets.mp100.check import all_run, check  # not found? bash install.sh
+from fmmp.datasets.mp100.building import link  # not found? bash install.sh
+from fmmp.datasets.mp100.check import all_run, check
 from fmmp.datasets.mp100.check import format_report as format_check
 from fmmp.datasets.mp100.convert import convert
 from fmmp.datasets.mp100.convert import format_report as format_convert
