@@ -162,10 +162,10 @@ def main() -> None:
     parser.add_argument('--threads', type=int, default=2, help='CPU threads (default: 2)')
     parser.add_argument('--json', action='store_true', help='one JSON object as the last line')
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
     device = arguments.device
     if device not in library.DEVICES:
-        print(f'the ops are not compiled for {device}: {library.REASON}', file=sys.stderr)
+        sys.exit(f'nothing to compare, the ops are not compiled for {device}: {library.REASON}')
+    torch.set_num_threads(arguments.threads)
 
     ratios = {}
     print(f'{"":24}{"plain":>12}{"fused":>12}{"ratio":>8}')

@@ -26,6 +26,7 @@ import argparse
 import copy
 import json
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -208,6 +209,8 @@ def main() -> None:
     parser.add_argument('--threads', type=int, default=2, help='CPU threads [2]; loading takes 1')
     parser.add_argument('--json', action='store_true', help='one JSON object as the last line')
     arguments = parser.parse_args()
+    if 'cpu' not in library.DEVICES:
+        sys.exit(f'nothing to compare, the ops are not compiled for cpu: {library.REASON}')
     torch.manual_seed(0)
     cv2.setNumThreads(1)
     config = Config.fromfile(str(CONFIG))
