@@ -11,6 +11,7 @@ from fmmp.datasets.sampler import EpisodeSampler
 from fmmp.datasets.training import TrainEpisodes
 from mmcv import Config
 from mmpose.datasets import build_dataset
+from mmpose.datasets.builder import PIPELINES
 from torch.utils.data import DataLoader
 
 CONFIGS = Path(__file__).parents[2] / 'configs/_base_/datasets'
@@ -148,12 +149,50 @@ def test_no_two_samples_of_an_epoch_share_their_draws(small_dataset):
     assert len(torch.unique(images, dim=0)) == len(images)
 
 
+@PIPELINES.register_module()
+class DrawNumbers:
+    """Puts a number from each global generator in the image's place."""
+
+    def __call__(self, results):
+        drawn = [random.random(), np.random.rand(), torch.rand(1).item()]  # noqa: NPY002
+        return {**results, 'img': torch.tensor(drawn)}
+
+
+def draws(root, seed=0, epochs=(0, 1), rank=0, world_size=1, **options):
+    """The numbers that a process draws for each sample's images, by the sample's index."""
+    dataset = train_set(root, seed=seed, pipeline=[{'type': 'DrawNumbers'}])
+    sampler = EpisodeSampler(dataset, world_size, rank)
+    loaded = {}
+    for epoch in epochs:
+        sampler.set_epoch(epoch)
+        for batch in DataLoader(dataset, sampler=sampler, **options):
+            loaded[batch['index'].item()] = batch['imgs'][0]
+    return loaded
+
+
+def test_what_transforms_draw_depends_on_the_seed_the_epoch_and_the_sample_alone(small_dataset):
+    alone = draws(small_dataset)
+    numbers = torch.cat(list(alone.values()))
+    assert numbers.shape == (2 * 16 * 2, 3)  # epochs, samples, images
+    assert all(len(generator.unique()) == len(numbers) for generator in numbers.T)
+    torch.manual_seed(5)
+    shared = {}
+    for rank, workers in ((0, 0), (1, 2)):
+        options = {'rank': rank, 'world_size': 2, 'num_workers': workers}
+        shared.update(draws(small_dataset, **options))
+    assert shared.keys() == alone.keys()
+    assert all(torch.equal(shared[index], alone[index]) for index in alone)
+    assert not torch.isin(torch.cat(list(draws(small_dataset, seed=1).values())), numbers).any()
+
+
 def test_loading_leaves_the_global_generators_alone(small_dataset):
-    dataset = train_set(small_dataset)
-    state, numpy_state = random.getstate(), pickle.dumps(np.random.get_state())  # noqa: NPY002
+    def states():
+        numpy_state = np.random.get_state()  # noqa: NPY002
+        return pickle.dumps((random.getstate(), numpy_state, torch.get_rng_state().numpy()))
+
+    dataset, before = train_set(small_dataset), states()
     dataset[0]
-    assert random.getstate() == state
-    assert pickle.dumps(np.random.get_state()) == numpy_state  # noqa: NPY002
+    assert states() == before
 
 
 def test_five_shots_take_five_supports(tmp_path, make_dataset):
