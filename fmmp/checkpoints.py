@@ -180,67 +180,11 @@ def load_weights(model: nn.Module, path: str | Path) -> dict:
             state = released_to_ours(state)
         except CheckpointError as error:
             raise CheckpointError(f"{path}: has the release's names, but {error}") from None
-    _load_checked(model, state, path)
+    load_checked(model, state, path)
     return checkpoint
 
 
-def load_pretrained(backbone: nn.Module, source: str) -> None:
-    """Load a backbone's pretrained weights.
-
-    Args:
-        backbone: MMPose's ResNet or Swin Transformer.
-        source: ``torchvision://NAME``, which is downloaded once, or a file: torchvision's, the
-            official Swin Transformers', or one with MMPose's names.
-
-    Raises:
-        CheckpointError: the file cannot be read, or a tensor is missing or misshapen.
-    """
-    from mmpose.models.backbones import SwinTransformer
-    from mmpose.models.backbones.utils.ckpt_convert import swin_converter
-
-    path = _download(source) if source.startswith('torchvision://') else Path(source)
-    if not path.is_file():
-        raise CheckpointError(
-            f"pretrained={source!r}: no such file; put the backbone's weights there (the official "
-            'Swin Transformer repository names its files so), or set model.pretrained=None to '
-            'start from random weights'
-        )
-    state = state_dict_of(load_checkpoint_file(path))
-    if any(name.startswith('layers.') for name in state):  # the official Swin Transformers' names
-        state = swin_converter(state)
-    if any(name.startswith('backbone.') for name in state):
-        state = {name: value for name, value in state.items() if name.startswith('backbone.')}
-    state = {name.removeprefix('backbone.'): value for name, value in state.items()}
-    # A classifier's layers and masks are of no use here; what follows from the configuration, and
-    # the norms of Swin's levels, which a classifier has not, may be missing.
-    useless = re.compile(r'(fc|head|norm)\.|.*attn_mask')
-    optional = r'.*(relative_position_index|num_batches_tracked)'
-    if isinstance(backbone, SwinTransformer):
-        optional += r'|norm\d\.'
-    defaults = {n: v for n, v in backbone.state_dict().items() if re.match(optional, n)}
-    state = {n: v for n, v in state.items() if not useless.match(n)}
-    _load_checked(backbone, state, source, defaults, prefix='backbone.')
-
-
-def _download(source: str) -> Path:
-    import torchvision
-
-    name = source.removeprefix('torchvision://')
-    url = torchvision.models.get_model_weights(name).IMAGENET1K_V1.url
-    path = Path(torch.hub.get_dir()) / 'checkpoints' / url.rsplit('/', 1)[-1]
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            torch.hub.download_url_to_file(url, str(path))
-        except OSError as error:
-            raise CheckpointError(
-                f'pretrained={source!r} could not be downloaded ({error}); put {url} at {path}, '
-                'or set model.pretrained=None to start from random weights'
-            ) from error
-    return path
-
-
-def _load_checked(
+def load_checked(
     model: nn.Module,
     state: State,
     source: str | Path,

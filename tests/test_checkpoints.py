@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from fmmp.models.backbones.pretrained import load_pretrained
 from mmcv import Config
 from mmpose.models import build_backbone
 
 from fmmp.apis import init_model
 from fmmp.checkpoints import (
     load_checkpoint_file,
-    load_pretrained,
     load_weights,
     ours_to_released,
     released_to_ours,

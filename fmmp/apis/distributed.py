@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -18,7 +16,6 @@ from fmmp.errors import InputError
 from .peers import Watch, end_at_once
 
 LAUNCHERS = ('none', 'pytorch', 'slurm')
-Result = TypeVar('Result')
 
 _watch: Watch | None = None  # where there are several processes
 
@@ -129,22 +126,6 @@ def collect(results: list) -> list:
     parts = [None] * dist.get_world_size()
     dist.all_gather_object(parts, results)
     return [result for part in parts for result in part]
-
-
-def in_first_process(function: Callable[[], Result]) -> Result:
-    """Call a function in the first process alone; its result, or its error, reaches all."""
-    if not (dist.is_available() and dist.is_initialized()):
-        return function()
-    outcome = [None, None]
-    if dist.get_rank() == 0:
-        try:
-            outcome[0] = function()
-        except Exception as error:
-            outcome[1] = error
-    dist.broadcast_object_list(outcome, src=0)
-    if outcome[1] is not None:
-        raise outcome[1]
-    return outcome[0]
 
 
 def broadcast_buffers(model: nn.Module) -> None:

@@ -24,8 +24,9 @@ from fmmp.checkpoints import load_training, load_weights
 from fmmp.datasets.episode_dataset import EpisodeDataset
 from fmmp.errors import InputError
 from fmmp.files import atomic_path
+from fmmp.processes import in_first_process
 
-from .distributed import Distributed, in_first_process
+from .distributed import Distributed
 from .environment import versions
 from .hooks import LogHook, NonFiniteLossHook, require_loggers
 from .interruption import interruptible

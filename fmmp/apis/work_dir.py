@@ -15,8 +15,7 @@ from pathlib import Path
 from fmmp.checkpoints import load_checkpoint_file, load_training
 from fmmp.errors import CheckpointError, InputError
 from fmmp.files import link_atomically, remove_unfinished
-
-from .distributed import in_first_process
+from fmmp.processes import in_first_process
 
 LATEST = 'latest.pth'
 

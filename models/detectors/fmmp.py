@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.distributed as dist
+from fmmp.models.backbones.pretrained import load_pretrained
 from mmpose.core.post_processing import transform_preds
 from mmpose.models import builder
 from mmpose.models.builder import POSENETS
 from mmpose.models.detectors.base import BasePose
 from torch import Tensor
 
-from fmmp.checkpoints import load_pretrained
 from fmmp.errors import InputError
 
 

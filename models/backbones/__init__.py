@@ -1,0 +1,1 @@
+"""Backbones beside MMPose's, and every backbone's initial weights."""
