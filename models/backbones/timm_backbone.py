@@ -1,0 +1,194 @@
+"""Any model of timm as a backbone."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmpose.models.builder import BACKBONES
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from fmmp.errors import InputError
+
+from .efficientnet_lite import is_packaged, timm_names
+from .pretrained import load_initial_weights
+
+# What the data pipeline normalises images with, whatever the backbone.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+STRIDES = (8, 16, 32)
+
+
+@BACKBONES.register_module()
+class TimmBackbone(nn.Module):
+    """A model of timm without its classifier: three maps, fine to coarse.
+
+    A model of several stages gives its maps at strides 8, 16 and 32. A plain vision transformer of
+    patches of p pixels, such as DINOv2, has tokens at stride p alone: its last ones, normalised,
+    are resampled to strides p / 2, p and 2 p.
+
+    Images come as the data pipeline normalises them, by ImageNet's mean and standard deviation, and
+    are normalised here as the weights ask.
+
+    Args:
+        model: timm's name, such as ``convnext_tiny.fb_in1k``.
+        weights: where a frozen backbone's weights come from, such as ``package:efficientnet_lite0``
+            (see :func:`~fmmp.models.backbones.sources.find_weights`). They are loaded whenever
+            the model is built, so that checkpoints need not hold them, and never downloaded then.
+            A backbone that learns starts from the detector's ``pretrained`` instead.
+        frozen: compute no gradients, and stay in evaluation mode whatever :meth:`train` is told.
+        norm_eval: let batch norm keep its running means while the rest trains.
+        mean, std: what the weights want images normalised with, in units of [0, 1] [timm's].
+        options: more for timm's ``create_model``, such as ``drop_path_rate=0.1``.
+
+    Attributes:
+        out_channels: of the maps.
+        strides: of the maps, in pixels.
+        size_divisor: images' sides must be multiples of it.
+
+    Raises:
+        InputError: timm has no such model, or it gives no maps at these strides.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        weights: str | None = None,
+        frozen: bool = False,
+        norm_eval: bool = False,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        **options: object,
+    ) -> None:
+        super().__init__()
+        if weights and not frozen:
+            raise InputError(
+                f'model.backbone.weights={weights!r} are kept, so set model.backbone.frozen=True; '
+                f'a backbone that learns starts from model.pretrained={weights!r}'
+            )
+        self.name, self.weights, self.frozen, self.norm_eval = model, weights, frozen, norm_eval
+        self.model = create(model, options)
+        config = self.model.pretrained_cfg
+        mean, std = mean or config['mean'], std or config['std']
+        scale = [s / t for s, t in zip(IMAGENET_STD, std, strict=True)]
+        shift = [(m - n) / t for m, n, t in zip(IMAGENET_MEAN, mean, std, strict=True)]
+        self.register_buffer('scale', torch.tensor(scale).view(3, 1, 1), persistent=False)
+        self.register_buffer('shift', torch.tensor(shift).view(3, 1, 1), persistent=False)
+
+        info = getattr(self.model.feature_info, 'info', self.model.feature_info)
+        reductions = [level['reduction'] for level in info]
+        self.plain = len(set(reductions)) == 1  # a vision transformer: all its blocks at one stride
+        if self.plain:
+            indices = [len(info) - 1]
+            self.size_divisor = reductions[0]
+            self.strides = tuple(self.size_divisor * factor for factor in (1 / 2, 1, 2))
+        elif set(STRIDES) <= set(reductions):
+            deepest = {stride: index for index, stride in enumerate(reductions)}
+            indices = [deepest[stride] for stride in STRIDES]
+            self.size_divisor, self.strides = STRIDES[-1], STRIDES
+        else:
+            raise InputError(
+                f'model.backbone.model={model!r} gives maps at strides {sorted(set(reductions))}: '
+                f'choose a model with {", ".join(map(str, STRIDES))}, or a plain vision transformer'
+            )
+        channels = [info[index]['num_chs'] for index in indices]
+        self.out_channels = tuple(channels * 3 if self.plain else channels)
+        names = set(self.model.state_dict())
+        self.indices = self.model.prune_intermediate_layers(indices, prune_norm=not self.plain)
+        self.unused = names - set(self.model.state_dict())  # the classifier, mostly
+        if frozen:
+            self.requires_grad_(False)
+        self.train()
+
+    def init_weights(self) -> None:
+        """Load the weights that the config names, if any; else timm's random ones stay."""
+        load_initial_weights(self)
+
+    def own_names(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Rename weights as they are named here, and leave out what is not used here.
+
+        Args:
+            state: with timm's names, with those of a source that timm knows, of the packages of
+                EfficientNet-Lite, or with the names here.
+        """
+        if any(name.startswith('model.') for name in state):
+            return state
+        if is_packaged(state):
+            state = timm_names(state, self.model.blocks)
+        convert = getattr(sys.modules[type(self.model).__module__], 'checkpoint_filter_fn', None)
+        if convert is not None:
+            state = convert(state, self.model)
+        return {f'model.{n}': value for n, value in state.items() if n not in self.unused}
+
+    def train(self, mode: bool = True) -> TimmBackbone:
+        """Set the mode of what is not frozen."""
+        super().train(mode and not self.frozen)
+        for module in self.modules() if self.norm_eval else ():
+            if isinstance(module, _BatchNorm):
+                module.eval()
+        return self
+
+    def forward(self, imgs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute the maps (B, C_l, H / stride, W / stride), fine to coarse, of images.
+
+        Raises:
+            InputError: a side is not a multiple of ``size_divisor``.
+        """
+        self._check_size(imgs)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            maps = self.model.forward_intermediates(
+                imgs * self.scale + self.shift,
+                indices=self.indices,
+                norm=self.plain,
+                intermediates_only=True,
+            )
+            return pyramid(*maps) if self.plain else tuple(maps)
+
+    def _check_size(self, imgs: Tensor) -> None:
+        side, divisor = max(imgs.shape[-2:]), self.size_divisor
+        if any(length % divisor for length in imgs.shape[-2:]):
+            near = max(1, round(side / divisor)) * divisor
+            raise InputError(
+                f'data.<subset>.data_cfg.image_size={side}: {self.name} takes multiples of '
+                f'{divisor} pixels, such as {near}'
+            )
+
+
+def create(name: str, options: dict[str, object]) -> nn.Module:
+    """timm's model with random weights, for images of any size where it can be.
+
+    Raises:
+        InputError: there is no timm, no such model, or it takes no such options.
+    """
+    try:
+        import timm
+    except ImportError as error:
+        raise InputError(
+            'TimmBackbone: install timm: pip install timm, or bash install.sh'
+        ) from error
+    if ':' in name or not timm.is_model(name):  # with ':' timm would ask the hub
+        close = difflib.get_close_matches(name, timm.list_models(), n=3, cutoff=0)
+        raise InputError(
+            f'model.backbone.model={name!r}: timm {timm.__version__} has no such model; near are '
+            f'{", ".join(close)}'
+        )
+    for any_size in ({'dynamic_img_size': True}, {'strict_img_size': False}, {}):
+        try:
+            return timm.create_model(name, **{**any_size, **options})
+        except TypeError as error:  # an unknown option
+            reason = error
+        except RuntimeError as error:  # an unknown tag: what is behind the name's point
+            raise InputError(f'model.backbone.model={name!r}: {error}') from error
+    raise InputError(f'model.backbone: {name} takes other options than {sorted(options)}: {reason}')
+
+
+def pyramid(tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """A map (B, C, H, W) at twice, once and half its resolution."""
+    height, width = tokens.shape[-2:]
+    fine = F.interpolate(tokens, scale_factor=2, mode='bilinear', align_corners=False)
+    coarse = F.adaptive_avg_pool2d(tokens, ((height + 1) // 2, (width + 1) // 2))
+    return fine, tokens, coarse
