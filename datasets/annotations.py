@@ -72,7 +72,7 @@ def load_annotations(
     categories: Sequence[int | str] | None = None,
     max_keypoints: int | None = None,
     allow_empty_skeleton: bool = False,
-    skeleton_base: int | str = 0,
+    skeleton_base: int | str | None = 0,
     skeleton_file: str | Path | None = None,
 ) -> tuple[dict[int, Category], dict[int, Instance]]:
     """Read the instances of some categories from a COCO-style annotation file.
@@ -88,7 +88,7 @@ def load_annotations(
         max_keypoints: K, the most keypoints a category may have.
         allow_empty_skeleton: accept categories without links, which only zero padding can pad.
         skeleton_base: number of the first keypoint in the file's links: 0, 1, or ``'mp100'`` as in
-            MP-100's fifteen split files, which mix the two.
+            MP-100's fifteen split files, which mix the two; None leaves their links out.
         skeleton_file: JSON, category name or id to 0-based links, in place of the file's own.
 
     Returns:
@@ -99,7 +99,7 @@ def load_annotations(
         ValueError: a file is not what it should be, a category is unknown or its name ambiguous, or
             a selected category's keypoints or skeleton cannot be used.
     """
-    if skeleton_base not in (0, 1, 'mp100'):
+    if skeleton_base not in (0, 1, 'mp100', None):
         raise InputError(f"skeleton_base is {skeleton_base!r}: give 0, 1 or 'mp100'")
     content = read_coco(ann_file)
     entries = {category['id']: category for category in content['categories']}
@@ -299,8 +299,10 @@ def _read_skeletons(skeleton_file: str | Path, names: CategoryNames) -> dict[int
         raise InputError(f'{skeleton_file}: {error}') from None
 
 
-def _skeleton(links: list, base: int, count: int, where: str) -> Skeleton:
-    """Return 0-based links, checked against the number of keypoints."""
+def _skeleton(links: list, base: int | None, count: int, where: str) -> Skeleton:
+    """Return 0-based links, checked against the number of keypoints; none without a base."""
+    if base is None:
+        return ()
     if not isinstance(links, list):
         raise InputError(f'{where}: the skeleton is {links!r}: give a list of links [i, j]')
     for link in links:

@@ -25,7 +25,7 @@ FORGET_EDITABLE = (
 )
 PURE_FUNCTIONS = """
 import numpy as np
-import fmmp.cli, fmmp.analysis.comparison
+import fmmp.cli, fmmp.analysis.comparison, fmmp.analysis.copying
 from fmmp.datasets import Instance, evaluation_pairs, pad_keypoints, structural_references
 from fmmp.datasets.crop import center_and_scale, crop_image, crop_transform
 from fmmp.datasets.metrics import copy_support, evaluate_pairs
