@@ -15,7 +15,7 @@ from .categories import format_rows, repair_categories
 from .links import Links, base_by_convention
 from .oddities import count_oddities
 
-SPLIT_FILE = re.compile(r'mp100_split([1-5])_(train|val|test)\.json')
+SPLIT_FILE = re.compile(r'mp100_split([1-5])_(train|val|test)\.json$')
 
 
 def find_annotation_files(folder: str | Path, but: str | Path | None = None) -> list[Path]:
@@ -261,6 +261,12 @@ def format_report(report: dict) -> str:
     """Say in lines what `unify` decided, repaired and left open."""
     lines = format_rows(report['categories'])
     lines += report['notes']
+    splits = {match and match[1] for match in map(SPLIT_FILE.search, report['files'])}
+    if len(splits) == 1 and (split := splits.pop()):
+        lines.append(
+            f"these are split {split}'s files, whose test file holds 100 of some 200 instances of "
+            "a category: to test another split on its own instances, unify that split's files"
+        )
     lines.append(
         f'{len(report["categories"])} categories, {report["images"]} images, '
         f'{report["annotations"]} annotations from {len(report["files"])} files'

@@ -35,6 +35,11 @@ def test_three_split_files_give_back_the_one_they_were_cut_from(split_files, cle
     assert report['notes'] == []
 
 
+def test_the_report_says_that_one_splits_files_are_for_that_split(split_files, small_dataset):
+    assert "these are split 1's files" in format_report(unified(split_files)[1])
+    assert 'these are' not in format_report(unify([small_dataset / 'unified.json'])[1])
+
+
 def test_a_unified_file_stays_as_it_is(small_dataset, clean):
     content, report = unify([small_dataset / 'unified.json'])
     assert_equal(content, clean)
