@@ -93,7 +93,7 @@ def in_mp100s_form():
                     'id': 10 * id_ + number,
                     'image_id': 10 * id_ + number,
                     'category_id': id_,
-                    'bbox': [8.0, 8.0, 60.0, 40.0],
+                    'bbox': [8.0 + number / 4, 8.0 + id_ / 50, 60.0, 40.0],
                     'area': 2400.0,
                     'iscrowd': 0,
                     'keypoints': [value for point in points for value in point],

@@ -8,6 +8,8 @@ import pytest
 from fmmp.datasets import load_annotations
 from fmmp.datasets.evaluation import TestEpisodes
 from fmmp.datasets.mp100.check import check, format_report
+from fmmp.datasets.mp100.local_copies import LocalCopy
+from fmmp.datasets.mp100.prepare import prepare
 from fmmp.datasets.mp100.show import find_instances
 from fmmp.datasets.mp100.unify import find_annotation_files, unify
 from fmmp.datasets.mp100.unify import format_report as format_unify
@@ -72,6 +74,30 @@ def test_the_check_passes_all_but_what_is_no_instance(mp100_unified):
     assert (rows[40]['name'], rows[40]['source'], rows[40]['usable']) == ('human_face', '300W', 4)
     assert (rows[18]['usable'], rows[80]['source']) == (3, 'OneHand10K')
     assert 'amur_tiger_body' in format_report(report)
+
+
+def test_a_dry_run_finds_every_image_in_sources_as_they_are_given_out(
+    mp100_unified, local, tmp_path
+):
+    own = json.loads(mp100_unified.read_text())
+    for image in own['images']:
+        image['file_name'] = f'{image["id"]}.png'
+    (tmp_path / 'carfusion.json').write_text(json.dumps(own))
+    copies = {
+        **local('AFLW', *(f'flickr/0/image{i}.jpg' for i in range(4))),
+        **local('300W', *(f'helen/trainset/{i}_1.jpg' for i in range(4))),
+        **local('CarFusion', *(f'{320 + i}.png' for i in range(4))),
+    }
+    copies |= local('Vinegar Fly', *(f'{i}.jpg' for i in range(4)))
+    copies |= local(
+        'CUB-200', *(f'192.Downy_Woodpecker/Downy_Woodpecker_{i}.jpg' for i in range(4))
+    )
+    copies |= local('Keypoint-5', *(f'bed/images/{i}.jpg' for i in range(4)))
+    copies['CarFusion'] = LocalCopy(copies['CarFusion'].images, (tmp_path / 'carfusion.json',))
+    rows = prepare(copies, tmp_path / 'out', mp100_unified, dry_run=True)['categories']
+    missing = {row['name']: row['missing'] for row in rows if row['annotated']}
+    assert len(missing) == 6
+    assert not any(missing.values())
 
 
 def test_a_split_file_is_read_as_it_is(mp100_files):
