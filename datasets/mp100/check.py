@@ -105,7 +105,8 @@ def _check_category(
     lengths = Counter(len(keypoint_values(x)) for x in annotations if keypoint_values(x))
     length = max(lengths, key=lambda n: (lengths[n], n)) if lengths else 0
     count = length // 3
-    skeleton_problems, skeleton_notes = _check_skeleton(category.get('skeleton'), count)
+    skeleton = category.get('skeleton')
+    skeleton_problems, skeleton_notes = _check_skeleton(skeleton, count)
     if count > NUM_KEYPOINTS:
         skeleton_problems.append(f'{count} keypoints are more than the {NUM_KEYPOINTS} of configs')
 
@@ -126,7 +127,7 @@ def _check_category(
     problems = [f'{n} annotations {problem}' for problem, n in sorted(malformed.items())]
     row = {
         'keypoints': count,
-        'links': len(category.get('skeleton') or []),
+        'links': len(skeleton) if isinstance(skeleton, list) else 0,
         'annotations': len(annotations),
         'usable': len(usable),
         'images': {'all': of_images.total(), **dict(sorted(of_images.items()))},

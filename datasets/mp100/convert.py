@@ -135,6 +135,9 @@ def _read_coco_keypoints(file: Path, images_from: Path | None) -> list[Converted
         )
         for entry in content['categories']
     }
+    for item in result.values():
+        if not isinstance(item.category['skeleton'], list):
+            raise InputError(f'{file}: category {item.category["name"]!r}: the skeleton is no list')
     skipped = 0
     for annotation in content['annotations']:
         image = images.get(annotation['image_id'])

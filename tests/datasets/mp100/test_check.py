@@ -133,6 +133,7 @@ def change_category(**values):
         (change_category(skeleton=[[0, 1], [1, 4]]), 'the link [1, 4] leads to a keypoint'),
         (change_category(skeleton=[[0, 1, 2]]), 'the link [0, 1, 2] is no pair'),
         (change_category(skeleton='chain'), 'the skeleton is no list'),
+        (change_category(skeleton=3), 'the skeleton is no list'),
     ],
 )
 def test_an_annotation_or_skeleton_that_cannot_be_read_stops_a_split(edit, change, problem):

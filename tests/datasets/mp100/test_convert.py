@@ -165,6 +165,16 @@ def test_a_labelme_file_that_cannot_be_used_is_named(labelme, shapes, changes, m
         convert([labelme(shapes, **changes)])
 
 
+def test_two_categories_of_one_file_and_one_name_are_told_apart_by_folder(small_dataset):
+    def change(content):
+        for category in content['categories'][:2]:
+            category['name'] = 'object'
+
+    content, _, _ = convert([edited(small_dataset / 'unified.json', change)])
+    names = [category['name'] for category in content['categories']]
+    assert names == ['category_1', 'category_2', 'category_3', 'category_4']
+
+
 def edited(file, change):
     content = json.loads(file.read_text())
     change(content)
@@ -185,6 +195,8 @@ def test_a_coco_file_that_cannot_be_used_is_named(coco, small_dataset, tmp_path)
     bare = edited(coco(), lambda content: [x.pop('keypoints') for x in content['annotations']])
     with pytest.raises(ValueError, match='no annotation has keypoints'):
         convert([bare])
+    with pytest.raises(ValueError, match=r"cups\.json: category 'cup': the skeleton is no list"):
+        convert([coco(skeleton=3)])
     (tmp_path / 'empty').mkdir()
     for missing in ('nowhere.json', 'empty'):
         with pytest.raises(FileNotFoundError, match=missing.split('.')[0]):
