@@ -36,9 +36,9 @@ from fmmp.datasets.mp100.sources import Source, sources
 from fmmp.datasets.mp100.stats import stats
 from fmmp.datasets.mp100.unify import SPLIT_FILE, unify
 from mmcv import Config
-from mmpose.datasets import build_dataset
 from PIL import Image
 
+from fmmp.apis.data import build_dataset
 from fmmp.files import write_json
 
 CONFIG = Path(__file__).parents[1] / 'configs/_base_/datasets/mp100_split_files.py'
@@ -217,7 +217,8 @@ def as_they_are(
 
 
 def _data_set(subset: str, file: Path, split: int) -> TestEpisodes:
-    settings = Config.fromfile(str(CONFIG)).data[subset]
+    config = Config.fromfile(str(CONFIG))
+    settings = config.data[subset]
     settings.update(
         ann_file=str(file),
         valid_class_ids=dict(split=split, subset=subset),
@@ -227,7 +228,7 @@ def _data_set(subset: str, file: Path, split: int) -> TestEpisodes:
     settings.data_cfg.padding = 'zero'  # most have no links
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # the table says what is left out
-        return build_dataset(settings)
+        return build_dataset(config, subset)
 
 
 def _episodes(dataset: TestEpisodes) -> list[tuple[tuple[str, tuple[float, ...]], ...]]:

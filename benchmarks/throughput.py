@@ -39,12 +39,12 @@ import torch
 from fmmp.datasets.crop import center_and_scale, crop_transform  # not found? bash install.sh
 from fmmp.models.ops import library
 from mmcv import Config
-from mmpose.datasets import build_dataset
 from mmpose.models import build_posenet
 from torch import nn
 from torchvision.transforms import functional as F
 
 from fmmp.analysis.parts import random_episodes
+from fmmp.apis.data import build_dataset
 from fmmp.apis.model import place_for_speed
 from fmmp.memory import keep_freed_memory
 
@@ -78,21 +78,20 @@ def median_seconds(runs: dict[str, Callable], repeats: int) -> dict[str, float]:
 def measure_testing(config: Config, model: nn.Module, fast: nn.Module) -> dict[str, float]:
     """Seconds a query: plain, FMMP, its head, and an image through the contiguous backbone."""
     episode = random_episodes(config, 'test', 1, QUERIES)
-    tokens, levels = fast.extract_tokens(episode['imgs'])
-    supports = [episode[name][:, :1] for name in ('points', 'visible', 'reference_index')]
+    supports, queries = fast.extract_features(episode)
 
     def plain() -> None:
         with plain_ops():
             for query in range(1, 4):  # 3 of the 15, which all take the same
-                pair = {name: value[:, [0, query]] for name, value in episode.items()}
-                model.forward_points(**pair)
+                names = ('imgs', 'points', 'visible', 'reference_index')
+                model.forward_points(**{n: getattr(episode, n)[:, [0, query]] for n in names})
 
     seconds = median_seconds(
         {
             'plain': plain,
-            'FMMP': lambda: fast.predict_episodes(**episode, num_queries=QUERIES),
-            'head': lambda: fast.keypoint_head(tokens[:, :1], tokens[0, 1:], levels, *supports),
-            'backbone': lambda: model.backbone(episode['imgs'][0]),
+            'FMMP': lambda: fast.predict(episode),
+            'head': lambda: fast.decode(fast.encode_supports(supports, episode.supports), queries),
+            'backbone': lambda: model.backbone(episode.imgs[0]),
         },
         repeats=5,
     )
@@ -102,15 +101,14 @@ def measure_testing(config: Config, model: nn.Module, fast: nn.Module) -> dict[s
 
 def measure_training(config: Config, model: nn.Module, fast: nn.Module) -> dict[str, float]:
     """Seconds a step of forward, backward and Adam: plain, FMMP, and its backbone's part."""
-    episodes = random_episodes(config, 'train', BATCH)
-    num_keypoints = torch.full((BATCH,), 20)
+    episodes = vars(random_episodes(config, 'train', BATCH))
 
     def stepper(model: nn.Module) -> Callable:
         optimizer = torch.optim.Adam(model.parameters())
 
         def step() -> None:
             optimizer.zero_grad()
-            sum(model.loss(**episodes, num_keypoints=num_keypoints).values()).backward()
+            model.train_step(episodes)['loss'].backward()
             optimizer.step()
 
         return step
@@ -134,7 +132,7 @@ def measure_options(config: Config, model: nn.Module, fast: nn.Module) -> dict[s
 
     def predict(model: nn.Module, bfloat16: bool = False) -> None:
         with torch.autocast('cpu', torch.bfloat16, enabled=bfloat16):
-            model.predict_episodes(**episode, num_queries=QUERIES)
+            model.predict(episode)
 
     runs = {
         'contiguous': lambda: predict(model),
@@ -184,7 +182,8 @@ def measure_data(config: Config) -> dict[str, float]:
         root = Path(folder)
         write_photographs(root)
         files = {'ann_file': str(root / 'unified.json'), 'img_prefix': str(root / 'images')}
-        dataset = build_dataset({**config.data.train, **files, 'valid_class_ids': None})
+        config.data.train.update(**files, valid_class_ids=None)
+        dataset = build_dataset(config, 'train')
         normalize = config.data.train.pipeline[-1]
         paths = [str(root / 'images' / f'{number}.jpg') for number in range(8)]
         transform = crop_transform(*center_and_scale((120, 80, 400, 320)), SIZE)

@@ -4,67 +4,27 @@ import os
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from mmpose.datasets.pipelines import Compose
 from torch.utils.data import Dataset
 
 from fmmp.errors import InputError
 
-from . import transforms  # noqa: F401 (registers what pipelines name)
 from .annotations import Category, Instance, count_instances, load_annotations
-from .crop import center_and_scale
-from .padding import METHODS, place_padding
+from .preparation import Preparation
 from .seeding import derive_seeds, kept_generators, seed_generators
+from .settings import DataSettings
 from .splits import select_categories
-from .structure import structural_references
-
-
-@dataclass(frozen=True)
-class DataSettings:
-    """What configs give as ``data_cfg``.
-
-    Attributes:
-        padding: ``mixup`` (unless given, for training), ``uniform`` (for testing) or ``zero``.
-        image_size: side of the crops, in pixels.
-        num_keypoints: K, to which every category is padded.
-        num_references: structural references of a keypoint; the model uses the first M.
-        mixup_alpha: α of λ ~ Beta(α, α).
-    """
-
-    padding: str
-    image_size: int = 256
-    num_keypoints: int = 70
-    num_references: int = 16
-    mixup_alpha: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.padding not in METHODS:
-            raise InputError(f'data_cfg.padding is {self.padding!r}: choose from {METHODS}')
-        for name in ('image_size', 'num_keypoints', 'num_references'):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise InputError(f'data_cfg.{name} is {value!r}: give a whole number above 0')
-        if self.image_size % 32:
-            raise InputError(f'data_cfg.image_size is {self.image_size}: give a multiple of 32')
-        if self.mixup_alpha <= 0:
-            raise InputError('data_cfg.mixup_alpha must be above 0')
 
 
 class EpisodeDataset(Dataset, ABC):
     """Episodes of a few categories of an annotation file.
 
-    An item is one episode, supports first and queries last, as plain tensors:
-
-    - ``imgs`` (S+Q, 3, H, W) float32;
-    - ``points`` (S+Q, K, 2) float32, in [0, 1] inside the crop;
-    - ``visible`` (S+Q, K) bool;
-    - ``reference_index`` (S+Q, K, num_references) int64;
-    - ``num_keypoints`` int64, the category's K_c; the keypoints from there on are padding;
-    - ``index`` int64, the index asked for.
+    An item is one episode, supports first and queries last, as plain tensors: ``imgs``, ``points``,
+    ``visible``, ``reference_index`` (if the settings ask for references), ``num_keypoints`` and
+    ``num_queries``, as `fmmp.models.Episode` has them; and ``index``, the index asked for.
 
     Indices count on through the epochs: index e · len + i is sample i of epoch e. What is drawn at
     random depends on the seed, the epoch and the sample alone, so the number of worker processes
@@ -120,14 +80,7 @@ class EpisodeDataset(Dataset, ABC):
         if num_episodes is not None:
             _at_least_one('num_episodes', num_episodes)
         self.num_episodes = num_episodes
-        data_cfg = {'padding': self.default_padding, **(data_cfg or {})}
-        unknown = data_cfg.keys() - DataSettings.__annotations__.keys()
-        if unknown:
-            known = ', '.join(DataSettings.__annotations__)
-            raise InputError(
-                f'data_cfg has unknown settings {sorted(unknown)}: choose from {known}'
-            )
-        self.settings = DataSettings(**data_cfg)
+        self.settings = DataSettings.of(data_cfg, padding=self.default_padding)
         if not isinstance(seed, int) or seed < 0:
             raise InputError(f'seed is {seed!r}: give a whole number of at least 0')
         self.seed = seed
@@ -139,7 +92,7 @@ class EpisodeDataset(Dataset, ABC):
             ann_file,
             selected,
             max_keypoints=self.settings.num_keypoints,
-            allow_empty_skeleton=self.settings.padding == 'zero',
+            allow_empty_skeleton=not self.settings.padding_method.needs_links,
             skeleton_base=skeleton_base,
             skeleton_file=skeleton_file,
         )
@@ -154,7 +107,7 @@ class EpisodeDataset(Dataset, ABC):
                     f'{num_queries} queries: lower num_shots or num_queries, annotate more, or '
                     'leave such categories out with allow_missing=True'
                 )
-        self.pipeline = Compose(pipeline)
+        self.preparation = Preparation(pipeline, self.settings)
 
     def _with_enough_instances(
         self, selected: Sequence[int | str] | None
@@ -197,8 +150,12 @@ class EpisodeDataset(Dataset, ABC):
         epoch, sample = divmod(index, len(self))
         episode = [self.instances[number] for number in self._episode(epoch, sample)]
         category = self.categories[episode[0].category_id]
-        mixup_seed, *seeds = derive_seeds(self.seed, epoch, sample, count=1 + len(episode))
-        lam, link = self._draw_mixup(category, mixup_seed)
+        padding_seed, *seeds = derive_seeds(self.seed, epoch, sample, count=1 + len(episode))
+        padding = self.settings.padding_method
+        drawn = {}
+        if padding.draws:
+            generator = np.random.default_rng(padding_seed)
+            drawn = padding.draw(self.settings.num_keypoints, len(category.skeleton), generator)
 
         views = []
         with kept_generators():
@@ -207,8 +164,8 @@ class EpisodeDataset(Dataset, ABC):
                 views.append(self._load(instance, category))
 
         return {
-            **episode_tensors(views, category.skeleton, self.settings, lam, link),
-            'num_keypoints': torch.tensor(category.num_keypoints),
+            **self.preparation.episode(views, category.skeleton, drawn),
+            'num_queries': torch.tensor(self.num_queries),
             'index': torch.tensor(index),
         }
 
@@ -220,83 +177,16 @@ class EpisodeDataset(Dataset, ABC):
     def _file(self, instance: Instance) -> str:
         return os.path.join(self.img_prefix, instance.image)
 
-    def _draw_mixup(
-        self, category: Category, seed: int
-    ) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """Draw each position's λ and link, once an episode."""
-        if self.settings.padding != 'mixup':
-            return None, None
-        generator = np.random.default_rng(seed)
-        alpha, total = self.settings.mixup_alpha, self.settings.num_keypoints
-        return generator.beta(alpha, alpha, total), generator.integers(
-            len(category.skeleton), size=total
-        )
-
     def _load(self, instance: Instance, category: Category) -> dict:
-        """Run the pipeline on an instance."""
-        center, scale = center_and_scale(instance.box)
-        view = {
-            'image_file': self._file(instance),
-            'image_size': self.settings.image_size,
-            'center': center,
-            'scale': scale,
-            'keypoints': instance.keypoints,
-            'visible': instance.visible,
-        }
+        """Prepare an instance's image."""
+        file = self._file(instance)
         try:
-            return self.pipeline(view)
-        except Exception as error:
-            if 'img' in view:  # it was read: something else went wrong
-                raise
+            return self.preparation(file, instance.box, instance.keypoints, instance.visible)
+        except OSError as error:
             raise OSError(
-                f'{view["image_file"]}, of category {category.name!r} in {self.ann_file}, is '
-                'missing or no readable image: check img_prefix, or fetch the image again'
+                f'{file}, of category {category.name!r} in {self.ann_file}, is missing or no '
+                'readable image: check img_prefix, or fetch the image again'
             ) from error
-
-
-def episode_tensors(
-    views: Sequence[dict],
-    skeleton: Sequence[Sequence[int]],
-    settings: DataSettings,
-    lam: np.ndarray | None = None,
-    link: np.ndarray | None = None,
-) -> dict[str, torch.Tensor]:
-    """Pad an episode's crops and find their structural references.
-
-    Args:
-        views: what the pipeline gave for each image: ``img``, ``keypoints`` and ``visible``.
-        skeleton: the category's links.
-        settings: of the data set.
-        lam, link: of mixup padding, as in `pad_keypoints`.
-
-    Returns:
-        ``imgs``, ``points``, ``visible`` and ``reference_index``, as `EpisodeDataset` has them.
-    """
-    padding = place_padding(
-        len(views[0]['keypoints']),
-        skeleton,
-        settings.num_keypoints,
-        settings.padding,
-        lam=lam,
-        link=link,
-    )
-    points, visible, references = [], [], []
-    known = {}  # references by visibility; the rest that they depend on is the episode's
-    for view in views:
-        padded, shown = padding.pad(view['keypoints'], view['visible'])
-        pattern = shown.tobytes()
-        if pattern not in known:
-            chained = padding.chain(shown)
-            known[pattern], _ = structural_references(shown, chained, settings.num_references)
-        points.append(padded)
-        visible.append(shown)
-        references.append(known[pattern])
-    return {
-        'imgs': torch.stack([view['img'] for view in views]),
-        'points': torch.from_numpy(np.stack(points)),
-        'visible': torch.from_numpy(np.stack(visible)),
-        'reference_index': torch.from_numpy(np.stack(references)),
-    }
 
 
 def _at_least_one(name: str, value: int) -> int:

@@ -4,12 +4,11 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import torch
 from mmpose.datasets.builder import DATASETS
 
 from fmmp.errors import InputError
 
-from .crop import center_and_scale
+from .crop import center_and_scale, to_image
 from .episode_dataset import EpisodeDataset
 from .episodes import evaluation_pairs
 from .metrics import copy_support, evaluate_pairs, mean_metrics
@@ -19,8 +18,7 @@ from .metrics import copy_support, evaluate_pairs, mean_metrics
 class TestEpisodes(EpisodeDataset):
     """The episodes of an evaluation, the same every time: S supports shared by Q queries.
 
-    Items also have the queries' ``center`` and ``scale`` (Q, 2) float32, which lead from the crop
-    back to the image. See `EpisodeDataset` for the arguments and the rest of an item.
+    See `EpisodeDataset` for the arguments and the items.
 
     Attributes:
         pairs: ``[support, …, query]``, numbers of instances, in evaluation order.
@@ -33,8 +31,10 @@ class TestEpisodes(EpisodeDataset):
         self, *args: object, num_queries: int = 15, num_episodes: int = 200, **kwargs: object
     ) -> None:
         super().__init__(*args, num_queries=num_queries, num_episodes=num_episodes, **kwargs)
-        if self.settings.padding == 'mixup':
-            raise InputError("data_cfg.padding is 'mixup', which draws: test with 'uniform'")
+        if self.settings.padding_method.draws:
+            raise InputError(
+                f"data_cfg.padding is {self.settings.padding!r}, which draws: test with 'uniform'"
+            )
         self.pairs = evaluation_pairs(
             self.instances_by_category,
             list(self.categories),
@@ -45,16 +45,6 @@ class TestEpisodes(EpisodeDataset):
 
     def __len__(self) -> int:
         return len(self.pairs) // self.num_queries
-
-    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        """Load an episode."""
-        item = super().__getitem__(index)
-        queries = self._episode(0, index % len(self))[self.num_shots :]
-        crops = [center_and_scale(self.instances[query].box) for query in queries]
-        item['center'], item['scale'] = (
-            torch.from_numpy(np.stack(values)) for values in zip(*crops, strict=True)
-        )
-        return item
 
     def _episode(self, epoch: int, sample: int) -> list[int]:
         pairs = self.pairs[sample * self.num_queries : (sample + 1) * self.num_queries]
@@ -68,8 +58,8 @@ class TestEpisodes(EpisodeDataset):
         Two of them follow by category, such as ``mPCK/bird``.
 
         Args:
-            results: what the model returned for each batch: ``index``, the items' indices, and
-                ``predictions``, an array (Q, K, 2) in image pixels an item.
+            results: what the model found for each batch: ``index``, the items' indices, and
+                ``points``, an array (Q, K, 2) in sides of the queries' crops an item.
             logger: given by the hooks, not used; nor is what else they may give.
 
         Raises:
@@ -123,11 +113,11 @@ class TestEpisodes(EpisodeDataset):
         }
 
     def _collect(self, results: Sequence[dict]) -> list[np.ndarray]:
-        """Order a model's results: the K_c predicted keypoints of every pair."""
+        """Order a model's results: the K_c keypoints of every pair, in pixels of its query."""
         episodes = {
-            int(index) % len(self): np.asarray(prediction)
+            int(index) % len(self): np.asarray(points, np.float64)
             for result in results
-            for index, prediction in zip(result['index'], result['predictions'], strict=True)
+            for index, points in zip(result['index'], result['points'], strict=True)
         }
         missing = len(self) - len(episodes)
         if missing:
@@ -135,8 +125,10 @@ class TestEpisodes(EpisodeDataset):
         predictions = []
         for number, pair in enumerate(self.pairs):
             episode, query = divmod(number, self.num_queries)
-            category = self.categories[self.instances[pair[-1]].category_id]
-            predictions.append(episodes[episode][query][: category.num_keypoints])
+            instance = self.instances[pair[-1]]
+            count = self.categories[instance.category_id].num_keypoints
+            points = episodes[episode][query][:count]
+            predictions.append(to_image(points, *center_and_scale(instance.box)))
         return predictions
 
 

@@ -1,12 +1,121 @@
-"""Keypoint mixup padding: every category to the same number of keypoints K."""
+"""Keypoint mixup padding: every category to the same number of keypoints K (paper, Section 3.3)."""
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-METHODS = ('mixup', 'uniform', 'zero')
+Drawn = dict[str, np.ndarray]
+
+PADDINGS: dict[str, type['Padding']] = {}
+"""The paddings, by the names that configs choose them by."""
+
+
+def register_padding(name: str) -> Callable[[type['Padding']], type['Padding']]:
+    """Name a padding, to be chosen by ``data_cfg.padding``."""
+
+    def register(padding: type['Padding']) -> type['Padding']:
+        PADDINGS[name] = padding
+        return padding
+
+    return register
+
+
+class Padding(ABC):
+    """How padded keypoints are placed on the links of a category's skeleton.
+
+    A padded keypoint on link (i, j) is λ·P[i] + (1-λ)·P[j].
+
+    Attributes:
+        draws: whether places are drawn at random, which no evaluation may.
+        needs_links: whether a category without links cannot be padded.
+    """
+
+    draws = False
+    needs_links = True
+
+    def draw(self, total: int, num_links: int, generator: np.random.Generator) -> Drawn:
+        """Draw what an episode's padding depends on, once for all of its images."""
+        return {}
+
+    @abstractmethod
+    def place(
+        self, count: int, total: int, num_links: int, **drawn: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Choose the places.
+
+        Args:
+            count: K_c, keypoints before padding.
+            total: K, keypoints after it.
+            num_links: E, links of the skeleton.
+            drawn: what `draw` gave.
+
+        Returns:
+            How many padded keypoints each link has (E,), and the λ of P[i] of each of these (N,),
+            link by link; N is at most K - K_c.
+        """
+
+
+# The weight falls on P[i], so the chain's first point is the one nearest P[j]. This runs against
+# the geometry, and the released checkpoints are trained so.
+
+
+@register_padding('mixup')
+class MixupPadding(Padding):
+    """Padding of training: places on links drawn at random.
+
+    Args:
+        alpha: α of λ ~ Beta(α, α).
+    """
+
+    draws = True
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        self.alpha = alpha
+
+    def draw(self, total: int, num_links: int, generator: np.random.Generator) -> Drawn:
+        """Each keypoint's λ and link, (K,)."""
+        lam = generator.beta(self.alpha, self.alpha, total)
+        return {'lam': lam, 'link': generator.integers(num_links, size=total)}
+
+    def place(
+        self,
+        count: int,
+        total: int,
+        num_links: int,
+        lam: np.ndarray | None = None,
+        link: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Padded keypoint k takes ``lam[K_c + k]`` and ``link[k]``, each (K,)."""
+        if lam is None or link is None:
+            raise ValueError("padding 'mixup' needs the drawn 'lam' and 'link'")
+        drawn = np.asarray(link)[: total - count]
+        weight = np.asarray(lam)[count:total]
+        weight = weight[np.lexsort((weight, np.sort(drawn)))]  # ascending on each link
+        return np.bincount(drawn, minlength=num_links), weight
+
+
+@register_padding('uniform')
+class UniformPadding(Padding):
+    """Padding of testing: equally many points on every link, equally spaced."""
+
+    def place(self, count: int, total: int, num_links: int) -> tuple[np.ndarray, np.ndarray]:
+        """The same for every episode."""
+        n = (total - count) // num_links
+        return np.full(num_links, n), np.tile(np.linspace(0, 1, n + 2)[1:-1], num_links)
+
+
+@register_padding('zero')
+class ZeroPadding(Padding):
+    """Zeros, invisible and unlinked."""
+
+    needs_links = False
+
+    def place(self, count: int, total: int, num_links: int) -> tuple[np.ndarray, np.ndarray]:
+        """No keypoint on a link."""
+        return np.zeros(num_links, np.int64), np.zeros(0)
 
 
 def pad_keypoints(
@@ -23,16 +132,12 @@ def pad_keypoints(
     A padded keypoint on link (i, j) is λ·P[i] + (1-λ)·P[j]; it is visible where both ends are, and
     is then chained into the skeleton: i – first – … – last – j.
 
-    - ``mixup`` (training) takes the links and the λ that were drawn for the episode.
-    - ``uniform`` (testing) puts equally many points on every link, equally spaced.
-    - ``zero`` adds zeros, invisible and unlinked.
-
     Args:
         keypoints: (K_c, 2) points, in any unit.
         visible: (K_c,) bool.
         skeleton: the category's links, 0-based pairs of keypoints.
         total: K, the number of keypoints after padding.
-        method: ``mixup``, ``uniform`` or ``zero``.
+        method: ``mixup``, ``uniform``, ``zero``, or the name of another registered padding.
         lam: (K,) weights in [0, 1], for ``mixup``; keypoint k takes one of ``lam[K_c:]``.
         link: (K,) indices into ``skeleton``, for ``mixup``; the first K - K_c count.
 
@@ -43,13 +148,17 @@ def pad_keypoints(
         ValueError: an unknown method, more keypoints than ``total``, no link to pad on, or
             ``mixup`` without ``lam`` and ``link``.
     """
-    padding = place_padding(len(keypoints), skeleton, total, method, lam, link)
-    padded, shown = padding.pad(keypoints, visible)
-    return padded, shown, padding.chain(shown)
+    if method not in PADDINGS:
+        raise ValueError(f'unknown padding {method!r}: choose one of {", ".join(PADDINGS)}')
+    padding = PADDINGS[method]()
+    drawn = {'lam': lam, 'link': link} if padding.draws else {}
+    placement = place_padding(padding, len(keypoints), skeleton, total, drawn)
+    padded, shown = placement.pad(keypoints, visible)
+    return padded, shown, placement.chain(shown)
 
 
 @dataclass(frozen=True)
-class Padding:
+class Placement:
     """The places of padded keypoints on a skeleton, which the images of an episode share.
 
     Attributes:
@@ -94,37 +203,25 @@ class Padding:
 
 
 def place_padding(
-    count: int,
-    skeleton: Sequence[Sequence[int]],
-    total: int,
-    method: str,
-    lam: np.ndarray | None = None,
-    link: np.ndarray | None = None,
-) -> Padding:
-    """Choose the places of the padded keypoints; arguments and errors are `pad_keypoints`'s."""
-    missing = total - count
-    if method not in METHODS:
-        raise ValueError(f'unknown padding {method!r}: choose one of {", ".join(METHODS)}')
-    if missing < 0:
-        raise ValueError(f'{count} keypoints cannot be padded to {total}')
-    if method == 'mixup' and (lam is None or link is None):
-        raise ValueError("padding 'mixup' needs the drawn 'lam' and 'link'")
-    if method != 'zero' and not len(skeleton):
-        raise ValueError(f"padding {method!r} needs a skeleton with links: choose 'zero' for none")
+    padding: Padding, count: int, skeleton: Sequence[Sequence[int]], total: int, drawn: Drawn
+) -> Placement:
+    """Choose the places of an episode's padded keypoints.
 
+    Args:
+        padding: the padding.
+        count: K_c.
+        skeleton: the category's links, 0-based pairs of keypoints.
+        total: K.
+        drawn: what the padding has drawn for the episode.
+
+    Raises:
+        ValueError: more keypoints than ``total``, or no link to pad on.
+    """
+    if count > total:
+        raise ValueError(f'{count} keypoints cannot be padded to {total}')
     links = np.asarray(skeleton, np.int64).reshape(-1, 2)
-    # The weight falls on P[i], so the chain's first point is the one nearest P[j]. This runs
-    # against the geometry, and the released checkpoints are trained so.
-    if method == 'mixup':
-        drawn = np.asarray(link)[:missing]
-        on_link = np.bincount(drawn, minlength=len(links))
-        weight = np.asarray(lam)[count:total]
-        weight = weight[np.lexsort((weight, np.sort(drawn)))]  # ascending on each link
-    elif method == 'uniform':
-        n = missing // len(links)
-        on_link = np.full(len(links), n)
-        weight = np.tile(np.linspace(0, 1, n + 2)[1:-1], len(links))
-    else:
-        on_link = np.zeros(len(links), np.int64)
-        weight = np.zeros(0)
-    return Padding(count, total, links, on_link, weight[:, None])
+    if padding.needs_links and not len(links):
+        name = type(padding).__name__
+        raise ValueError(f"{name} needs a skeleton with links: choose padding 'zero' for none")
+    on_link, weight = padding.place(count, total, len(links), **drawn)
+    return Placement(count, total, links, on_link, weight[:, None])

@@ -1,8 +1,7 @@
-"""Checkpoints: safe loading, atomic saving, and the names of the authors' release."""
+"""Checkpoints: safe loading and atomic saving."""
 
 from __future__ import annotations
 
-import re
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -18,46 +17,6 @@ from fmmp.errors import CheckpointError
 from fmmp.files import atomic_path
 
 State = dict[str, Tensor]
-
-# Names as the release has them and as we have them; {} stands for a layer's or a level's number.
-_RELEASED_NAMES = (
-    ('backbone_projs.{}.0.', 'neck.projections.{}.'),
-    ('predictor.pos_embed_proj.layers.0.', 'keypoint_head.point_encoding.mlp.0.'),
-    ('predictor.pos_embed_proj.layers.1.', 'keypoint_head.point_encoding.mlp.2.'),
-    ('predictor.kpt_branch.{}.mlp.', 'keypoint_head.point_mlps.{}.'),
-)
-_RELEASED_MINERS = (
-    ('predictor.support_layers.{}.', 'keypoint_head.support_miners.{}.'),
-    ('predictor.decoder_layers.{}.', 'keypoint_head.query_miners.{}.'),
-)
-_RELEASED_MINER_PARTS = (
-    ('self_attn.', 'self_attention.'),
-    ('self_norm1.', 'self_attention_norm.'),
-    ('self_linear1.', 'self_attention_ffn.0.'),
-    ('self_linear2.', 'self_attention_ffn.3.'),
-    ('self_norm2.', 'self_attention_ffn_norm.'),
-    ('deform_attn.projector.0.', 'fgsa.projector.'),
-    ('norm1.', 'fgsa_norm.'),
-    ('linear1.', 'fgsa_ffn.0.'),
-    ('linear2.', 'fgsa_ffn.3.'),
-    ('norm2.', 'fgsa_ffn_norm.'),
-)
-_NAMES = (
-    ('backbone.', 'backbone.'),
-    *_RELEASED_NAMES,
-    *((m + p, n + q) for m, n in _RELEASED_MINERS for p, q in _RELEASED_MINER_PARTS),
-)
-# The release has a module a branch; we store the branches of an attention together.
-_BRANCH = 'deform_attn.attn_layers.{}.'
-_CONCATENATED = tuple(
-    (f'{part}.{kind}', f'fgsa.{part}.{kind}')
-    for part in ('sampling_offsets', 'attention_weights', 'value_proj')
-    for kind in ('weight', 'bias')
-)
-_STACKED = (
-    ('output_proj.weight', 'fgsa.output_weight'),
-    ('output_proj.bias', 'fgsa.output_bias'),
-)
 
 
 def load_checkpoint_file(path: str | Path) -> dict:
@@ -167,6 +126,8 @@ def save_atomically(checkpoint: dict, path: str | Path) -> None:
 def load_weights(model: nn.Module, path: str | Path) -> dict:
     """Load a checkpoint's weights, ours or released ones, into a model; every tensor must fit.
 
+    Those that the model has from elsewhere may be missing.
+
     Returns:
         The whole checkpoint.
 
@@ -175,12 +136,15 @@ def load_weights(model: nn.Module, path: str | Path) -> dict:
     """
     checkpoint = load_checkpoint_file(path)
     state = state_dict_of(checkpoint)
-    if is_released(state):
+    release = getattr(model, 'release', None)
+    if release is not None and release.is_released(state):
         try:
-            state = released_to_ours(state)
+            state = release.to_ours(state)
         except CheckpointError as error:
             raise CheckpointError(f"{path}: has the release's names, but {error}") from None
-    load_checked(model, state, path)
+    elsewhere = tuple(getattr(model, 'weights_elsewhere', ()))
+    kept = {n: v for n, v in model.state_dict().items() if n.startswith(elsewhere)}
+    load_checked(model, state, path, defaults=kept)
     return checkpoint
 
 
@@ -237,69 +201,3 @@ def load_checked(
 
 def _shortened(names: list[str], most: int = 5) -> str:
     return ', '.join(names[:most]) + (', …' if len(names) > most else '')
-
-
-def is_released(state: State) -> bool:
-    """Whether the names are those of the authors' release."""
-    return any(name.startswith('predictor.') for name in state)
-
-
-def released_to_ours(state: State) -> State:
-    """Rename the release's tensors to ours and join each attention's branches.
-
-    Raises:
-        CheckpointError: a tensor has no counterpart.
-    """
-    ours, branches = {}, {}
-    for name, value in state.items():
-        match = re.fullmatch(r'(.*\.)deform_attn\.attn_layers\.(\d+)\.(.*)', name)
-        if match:
-            miner, branch, part = match.groups()
-            branches.setdefault((miner, part), {})[int(branch)] = value
-        else:
-            ours[_rename(name, _NAMES)] = value
-    for (miner, part), values in branches.items():
-        if sorted(values) != list(range(len(values))):
-            raise CheckpointError(f'{miner}deform_attn: {part} has branches {sorted(values)} only')
-        ordered = [values[m] for m in range(len(values))]
-        join = torch.stack if part in dict(_STACKED) else torch.cat
-        name = dict(_STACKED + _CONCATENATED).get(part)
-        if name is None:
-            raise CheckpointError(f'{miner}deform_attn.attn_layers.0.{part} has no counterpart')
-        ours[_rename(miner, _RELEASED_MINERS) + name] = join(ordered)
-    return ours
-
-
-def ours_to_released(state: State) -> State:
-    """The inverse of :func:`released_to_ours`.
-
-    Raises:
-        CheckpointError: a tensor has no counterpart.
-    """
-    names = tuple((ours, released) for released, ours in _NAMES)
-    miners = tuple((ours, released) for released, ours in _RELEASED_MINERS)
-    concatenated = {ours: released for released, ours in _CONCATENATED}
-    stacked = {ours: released for released, ours in _STACKED}
-    released = {}
-    for name, value in state.items():
-        match = re.fullmatch(r'(.*\.)(fgsa\.(?!projector)\w+(?:\.\w+)?)', name)
-        if not match:
-            released[_rename(name, names)] = value
-            continue
-        miner, part = match.groups()
-        if part not in concatenated | stacked:
-            raise CheckpointError(f'{name} has no counterpart in the release')
-        branches = len(state[f'{miner}fgsa.output_bias'])
-        values = value.unbind() if part in stacked else value.chunk(branches)
-        for branch, tensor in enumerate(values):
-            prefix = _rename(miner, miners) + _BRANCH.format(branch)
-            released[prefix + (concatenated | stacked)[part]] = tensor.clone()
-    return released
-
-
-def _rename(name: str, prefixes: tuple[tuple[str, str], ...]) -> str:
-    for old, new in prefixes:
-        match = re.match(re.escape(old).replace(r'\{\}', r'(\d+)'), name)
-        if match:
-            return new.format(*match.groups()) + name[match.end() :]
-    raise CheckpointError(f'{name} has no counterpart')

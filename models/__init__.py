@@ -1,1 +1,5 @@
-"""The model of FMMP: detector, neck, recurrent mining head, their layers and the compiled op."""
+"""Models: what all methods share, their layers, and the op."""
+
+from .episode import Episode
+
+__all__ = ['Episode']

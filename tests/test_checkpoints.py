@@ -7,6 +7,7 @@ import pytest
 import torch
 import torchvision
 from fmmp.models.backbones.pretrained import load_pretrained
+from fmmp.models.detectors.fmmp_release import FMMPRelease
 from mmcv import Config
 from mmpose.models import build_backbone
 
@@ -14,13 +15,13 @@ from fmmp.apis import init_model
 from fmmp.checkpoints import (
     load_checkpoint_file,
     load_weights,
-    ours_to_released,
-    released_to_ours,
     save_atomically,
 )
 from fmmp.errors import CheckpointError, InputError
 from tests.tiny import CONFIG, tiny_config
 from tests.weights import DATA, released_state
+
+RELEASE = FMMPRelease()
 
 
 @pytest.fixture(scope='module')
@@ -29,20 +30,20 @@ def released():
 
 
 def test_conversion_there_and_back_keeps_every_released_tensor(released):
-    back = ours_to_released(released_to_ours(released))
+    back = RELEASE.to_released(RELEASE.to_ours(released))
     assert back.keys() == released.keys()
     assert all(torch.equal(back[name], released[name]) for name in released)
 
 
 def test_a_model_exports_exactly_the_released_names_and_shapes():
-    state = ours_to_released(init_model(CONFIG).state_dict())
+    state = RELEASE.to_released(init_model(CONFIG).state_dict())
     listing = json.loads((DATA / 'released_state_dict.json').read_text())
     assert {n: list(v.shape) for n, v in state.items()} == dict(listing)
 
 
 def test_a_released_tensor_without_counterpart_is_an_error(released):
     with pytest.raises(CheckpointError, match='predictor.surprise'):
-        released_to_ours({**released, 'predictor.surprise': torch.zeros(1)})
+        RELEASE.to_ours({**released, 'predictor.surprise': torch.zeros(1)})
 
 
 def test_init_model_loads_released_and_own_checkpoints_alike(released, tmp_path):

@@ -10,7 +10,8 @@ from mmcv.runner import EpochBasedRunner, build_optimizer
 from mmpose.models import build_head
 from torch import nn
 
-import fmmp.apis  # noqa: F401 (registers the classes)
+from fmmp.apis import init_model
+from fmmp.apis.data import subset_config
 from tests.tiny import ROOT
 
 CONFIGS = sorted((ROOT / 'configs/fmmp').rglob('*.py'))
@@ -27,18 +28,20 @@ def test_a_config_names_categories_apart_and_a_head_that_fits_its_neck(path):
     train, val, test = (set(select_categories(subsets[s])) for s in subsets)
     assert not train & (val | test)
     assert len(train | val | test) == 100
-    head = build_head(config.model.keypoint_head)
-    assert head.point_encoding.dims == config.model.neck.out_channels
-    assert head.query_miners[0].fgsa.num_levels == len(config.model.neck.in_channels)
-    assert len(config.model.backbone.out_indices) == len(config.model.neck.in_channels)
+    config.model.backbone.update(dict(depth=18) if 'depth' in config.model.backbone else {})
+    model = init_model(config)
+    head, neck = model.keypoint_head, config.model.neck
+    assert head.point_encoding.dims == neck.out_channels
+    assert head.query_miners[0].fgsa.num_levels == len(config.model.backbone.out_indices)
 
 
 @pytest.mark.parametrize('shots', [1, 5])
 @pytest.mark.parametrize('split', range(1, 6))
 def test_each_split_has_a_config_for_each_number_of_shots(split, shots):
-    data = load(f'{shots}shot/fmmp_r50_mp100_split{split}.py').data
+    config = load(f'{shots}shot/fmmp_r50_mp100_split{split}.py')
+    data = config.data
     for subset, count in (('train', 70), ('val', 10), ('test', 20)):
-        assert data[subset].num_shots == shots
+        assert subset_config(config, subset)['num_shots'] == shots
         assert data[subset].valid_class_ids.split == split
         assert len(select_categories(data[subset].valid_class_ids)) == count
 

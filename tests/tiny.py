@@ -15,8 +15,6 @@ def tiny_config(dataset: Path, work_dir: Path | None = None) -> Config:
         'ann_file': str(dataset / 'unified.json'),
         'img_prefix': str(dataset / 'images'),
         'valid_class_ids': None,
-        'data_cfg.image_size': 64,
-        'data_cfg.num_keypoints': 12,
     }
     options = {f'data.{s}.{k}': v for s in ('train', 'val', 'test') for k, v in files.items()}
     options.update({f'data.{s}.num_queries': 2 for s in ('val', 'test')})
@@ -24,13 +22,13 @@ def tiny_config(dataset: Path, work_dir: Path | None = None) -> Config:
     config.merge_from_dict(
         {
             **options,
+            'data.data_cfg.image_size': 64,
+            'data.data_cfg.num_keypoints': 12,
             'data.samples_per_gpu': 2,
             'data.workers_per_gpu': 0,
             'model.pretrained': None,
             'model.backbone.depth': 18,
-            'model.neck.in_channels': (128, 256, 512),
             'model.neck.out_channels': 32,
-            'model.keypoint_head.embed_dims': 32,
             'model.keypoint_head.num_branches': 2,
             'model.keypoint_head.num_heads': 4,
             'model.keypoint_head.num_layers': 2,

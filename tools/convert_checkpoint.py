@@ -1,16 +1,10 @@
 #!/usr/bin/env python3
-"""Convert a checkpoint of the authors' release to our names, or back."""
+"""Convert a checkpoint that a method's authors released to our names, or back."""
 
 import argparse
 
-from fmmp.checkpoints import (  # not found? bash install.sh
-    is_released,
-    load_checkpoint_file,
-    ours_to_released,
-    released_to_ours,
-    save_atomically,
-    state_dict_of,
-)
+from fmmp.apis import find_release  # not found? bash install.sh
+from fmmp.checkpoints import load_checkpoint_file, save_atomically, state_dict_of
 from fmmp.cli import run
 from fmmp.errors import CheckpointError
 
@@ -26,11 +20,12 @@ def main() -> None:
     args = parser.parse_args()
     checkpoint = load_checkpoint_file(args.source)
     state = state_dict_of(checkpoint)
-    if is_released(state) == args.to_released:
-        names = "the release's" if args.to_released else 'our'
-        raise CheckpointError(f'{args.source}: it has {names} names already')
     try:
-        state_to_save = ours_to_released(state) if args.to_released else released_to_ours(state)
+        release = find_release(state)
+        if release.is_released(state) == args.to_released:
+            names = "the release's" if args.to_released else 'our'
+            raise CheckpointError(f'it has {names} names already')
+        state_to_save = release.to_released(state) if args.to_released else release.to_ours(state)
     except CheckpointError as error:
         raise CheckpointError(f'{args.source}: {error}') from None
     converted = {'meta': checkpoint.get('meta', {}), 'state_dict': state_to_save}

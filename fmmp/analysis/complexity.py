@@ -10,10 +10,11 @@ from mmcv import Config
 from torch import nn
 
 from fmmp.apis import init_model
+from fmmp.apis.data import data_settings, subset_config
 from fmmp.errors import InputError
 from fmmp.models.ops import library
 
-from .parts import PARTS, divided_by_part, modules_of, random_episodes
+from .parts import divided_by_part, modules_of, random_episodes
 from .tables import format_table
 
 REST = 'rest of the head'
@@ -64,32 +65,37 @@ def complexity(
     Raises:
         InputError: the size cannot be used, or torch is too old to count.
     """
-    size = size or config.data.test.data_cfg.image_size
+    settings = data_settings(config)
+    size = size or settings.image_size
     queries = num_queries or config.data.test.num_queries
-    if size % 32:
-        raise InputError(f'size {size}: give a multiple of 32')
     model = init_model(config).to('meta')
+    if size % model.image_multiple:
+        raise InputError(f'size {size}: give a multiple of {model.image_multiple}')
 
     def test(queries: int) -> dict[str, int]:
-        episodes = random_episodes(config, 'test', 1, queries, size, 'meta')
-        return _count(model, lambda: model.predict_episodes(**episodes, num_queries=queries))[0]
+        noise = random_episodes(config, 'test', 1, queries, size, 'meta')
+        return _count(model, lambda: model.predict(noise))[0]
 
     pair, episode = test(1), test(queries)
     model.train()
-    episodes = random_episodes(config, 'train', 1, 1, size, 'meta')
-    count = torch.ones(1, dtype=torch.long, device='meta')
-    forward, backward = _count(
-        model, lambda: sum(model.loss(**episodes, num_keypoints=count).values()), backward=True
-    )
+    training = {'forward': 0, 'backward': 0}
+    if model.trainable:
+        noise = random_episodes(config, 'train', 1, 1, size, 'meta')
+        forward, backward = _count(
+            model,
+            lambda: sum(loss.sum() for loss in model.losses_by_kind(noise).values()),
+            backward=True,
+        )
+        training = {'forward': forward[TOTAL], 'backward': backward}
     return Complexity(
         size,
-        config.data.test.data_cfg.num_keypoints,
-        config.data.test.num_shots,
+        settings.num_keypoints,
+        subset_config(config, 'test')['num_shots'],
         queries,
         _parameters(model),
         pair,
         episode,
-        {'forward': forward[TOTAL], 'backward': backward},
+        training,
         'meta' in library.DEVICES,
     )
 
@@ -130,7 +136,7 @@ def _parameters(model: nn.Module) -> dict[str, int]:
             for module in modules_of(model, part)
             for parameter in module.parameters()
         )
-        for part in PARTS
+        for part in model.parts
     }
     return {**parts, REST: total - sum(parts.values()), TOTAL: total}
 

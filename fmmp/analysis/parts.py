@@ -1,4 +1,4 @@
-"""The parts of FMMP between which operations and time are divided, and episodes to run it on."""
+"""The parts of a model between which operations and time are divided, and episodes to run it on."""
 
 from __future__ import annotations
 
@@ -7,20 +7,16 @@ from contextlib import contextmanager
 
 import torch
 from mmcv import Config
-from torch import Tensor, nn
+from torch import nn
 
-PARTS = {
-    'backbone': 'backbone',
-    'neck': 'neck',
-    'support mining': 'keypoint_head.support_miners',
-    'query mining': 'keypoint_head.query_miners',
-}
+from fmmp.apis.data import data_settings, subset_config
+from fmmp.models.episode import Episode
 
 
 def modules_of(model: nn.Module, part: str) -> list[nn.Module]:
-    """The modules that make up one of ``PARTS``; none where the config leaves it out."""
+    """The modules that make up one of the model's ``parts``; none where it has none there."""
     module = model
-    for name in PARTS[part].split('.'):
+    for name in model.parts[part].split('.'):
         module = getattr(module, name, None)
     if module is None:
         return []
@@ -36,10 +32,10 @@ def divided_by_part(model: nn.Module, read: Callable[[], float]) -> Iterator[dic
         read: reads the meter: operations or seconds so far.
 
     Yields:
-        For each of ``PARTS``, how far the meter went while it ran.
+        For each of the model's ``parts``, how far the meter went while it ran.
     """
-    spent, begun, handles = dict.fromkeys(PARTS, 0), {}, []
-    for part in PARTS:
+    spent, begun, handles = dict.fromkeys(model.parts, 0), {}, []
+    for part in model.parts:
         for module in modules_of(model, part):
 
             def begin(_: nn.Module, __: tuple, part: str = part) -> None:
@@ -63,8 +59,8 @@ def random_episodes(
     num_queries: int = 1,
     size: int | None = None,
     device: str | torch.device = 'cpu',
-) -> dict[str, Tensor]:
-    """Episodes of noise in the sizes of a config, all keypoints visible.
+) -> Episode:
+    """Episodes of noise in the sizes of a config, all keypoints visible, half of them real.
 
     Args:
         config: the config.
@@ -73,19 +69,20 @@ def random_episodes(
         num_queries: Q.
         size: side of the images in pixels; the config's unless given.
         device: where to make them; ``meta`` gives shapes alone.
-
-    Returns:
-        ``imgs``, ``points``, ``visible`` and ``reference_index``, as data sets give them.
     """
-    data = config.data[subset]
-    settings = data.data_cfg
+    settings = data_settings(config, subset)
     size, keypoints = size or settings.image_size, settings.num_keypoints
-    shape = batch, data.num_shots + num_queries
-    return dict(
+    shape = batch, subset_config(config, subset)['num_shots'] + num_queries
+    references = None
+    if settings.num_references:
+        references = torch.randint(
+            keypoints, (*shape, keypoints, settings.num_references), device=device
+        )
+    return Episode(
         imgs=torch.randn(*shape, 3, size, size, device=device),
         points=torch.rand(*shape, keypoints, 2, device=device),
         visible=torch.ones(*shape, keypoints, dtype=torch.bool, device=device),
-        reference_index=torch.randint(
-            keypoints, (*shape, keypoints, settings.num_references), device=device
-        ),
+        reference_index=references,
+        num_keypoints=torch.full((batch,), keypoints // 2, device=device),
+        num_queries=num_queries,
     )

@@ -11,11 +11,11 @@ from pathlib import Path
 import torch
 from mmcv import Config
 from mmcv.runner import build_optimizer
-from mmpose.datasets import build_dataset
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from fmmp.apis import init_model
+from fmmp.apis.data import build_dataset
 from fmmp.apis.loaders import build_loader, loader_settings
 from fmmp.apis.model import place_for_speed
 from fmmp.files import atomic_path
@@ -43,14 +43,12 @@ class TrainingStep:
         self.optimizer = build_optimizer(self.model, config.optimizer)
         if data:
             loader = build_loader(
-                build_dataset(config.data.train), **loader_settings(config.data, 'train')
+                build_dataset(config, 'train'), **loader_settings(config.data, 'train')
             )
             self.batches = _endless(loader)
         else:
             batch = random_episodes(config, 'train', config.data.samples_per_gpu)
-            half = batch['points'].shape[2] // 2
-            batch['num_keypoints'] = torch.full((len(batch['imgs']),), half)
-            self.batches = _endless([batch])
+            self.batches = _endless([vars(batch)])
 
     def __call__(self) -> Seconds:
         """Take a step; returns the seconds of each part."""
@@ -59,8 +57,7 @@ class TrainingStep:
         batch = next(self.batches)
         times.append(read())
         with divided_by_part(self.model, read) as parts:
-            losses = self.model(return_loss=True, **batch)
-            loss, _ = self.model._parse_losses(losses)
+            loss = self.model.train_step(batch)['loss']
         times.append(read())
         self.optimizer.zero_grad()
         loss.backward()
@@ -89,13 +86,12 @@ class TestEpisode:
         self.title = f'a test episode of {queries} queries{noise}'
         self.model = place_for_speed(init_model(config), config, device)
         if data:
-            dataset = build_dataset(config.data.test)
+            dataset = build_dataset(config, 'test')
             settings = loader_settings(config.data, 'test')
             self.batches = _endless(build_loader(dataset, **{**settings, 'samples_per_gpu': 1}))
         else:
             batch = random_episodes(config, 'test', 1, queries)
-            batch |= dict(center=torch.ones(1, queries, 2), scale=torch.ones(1, queries, 2))
-            self.batches = _endless([{**batch, 'index': torch.zeros(1, dtype=torch.long)}])
+            self.batches = _endless([{**vars(batch), 'index': torch.zeros(1, dtype=torch.long)}])
 
     def __call__(self) -> Seconds:
         """Predict an episode; returns the seconds of each part."""

@@ -14,7 +14,7 @@ import fmmp.models.necks.feature_pyramid  # noqa: F401
 from .arguments import add_arguments, add_config_arguments, read_config, run
 from .distributed import init_distributed
 from .inference import estimate
-from .model import init_model
+from .model import find_release, init_model
 from .pictures import save_pictures
 from .support import Support, read_image, read_support
 from .test import format_report, test
@@ -25,6 +25,7 @@ __all__ = [
     'add_arguments',
     'add_config_arguments',
     'estimate',
+    'find_release',
     'format_report',
     'init_distributed',
     'init_model',

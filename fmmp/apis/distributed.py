@@ -12,6 +12,7 @@ from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from fmmp.errors import InputError
+from fmmp.models.detectors.base import step_outputs
 
 from .peers import Watch, end_at_once
 
@@ -138,8 +139,6 @@ def broadcast_buffers(model: nn.Module) -> None:
 class Distributed(DistributedDataParallel):
     """torch's data-parallel wrapper with the step that MMCV's runner calls."""
 
-    def train_step(self, data_batch: dict, optimizer: object, **kwargs: object) -> dict:
+    def train_step(self, batch: dict, *_: object, **__: object) -> dict:
         """The losses of this process's part of the batch; backward averages the gradients."""
-        loss, log_vars = self.module._parse_losses(self(**data_batch))
-        samples = len(next(iter(data_batch.values())))
-        return dict(loss=loss, log_vars=log_vars, num_samples=samples)
+        return step_outputs(self(**batch), batch)

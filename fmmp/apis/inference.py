@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from mmpose.datasets.pipelines import Compose
 from torch import nn
 
 from fmmp.datasets.annotations import clean_box
-from fmmp.datasets.crop import center_and_scale
-from fmmp.datasets.episode_dataset import DataSettings, episode_tensors
+from fmmp.datasets.crop import center_and_scale, to_image
+from fmmp.datasets.preparation import Preparation
 
+from .data import data_settings
 from .inputs import check_model, check_queries, check_supports
 from .support import Box, Support
 
@@ -38,50 +38,28 @@ def estimate(
         InputError: an argument is not what it must be; the message names it.
     """
     check_model(model)
-    settings = DataSettings(**model.cfg.data.test.data_cfg)
+    settings = data_settings(model.cfg)
     check_supports(supports, settings.num_keypoints)
     check_queries(images, boxes)
     boxes = [None] * len(images) if boxes is None else boxes
     count = len(supports[0].keypoints)
 
-    pipeline = Compose(model.cfg.data.test.pipeline[1:])  # after reading the image
-    views = [_view(pipeline, settings, s.image, s.box, s.keypoints, s.visible) for s in supports]
+    prepare = Preparation(model.cfg.data.test.pipeline, settings)
+    views = [prepare(s.image, _clean(s.box, s.image), s.keypoints, s.visible) for s in supports]
     nowhere = np.zeros((count, 2)), np.zeros(count, bool)
-    views += [
-        _view(pipeline, settings, image, box, *nowhere)
-        for image, box in zip(images, boxes, strict=True)
-    ]
-    shots = len(supports)
-    episode = {
-        **episode_tensors(views, supports[0].skeleton, settings),
-        'center': torch.from_numpy(np.stack([view['center'] for view in views[shots:]])),
-        'scale': torch.from_numpy(np.stack([view['scale'] for view in views[shots:]])),
-        'index': torch.tensor(0),
-    }
+    clean = [_clean(box, image) for image, box in zip(images, boxes, strict=True)]
+    views += [prepare(image, box, *nowhere) for image, box in zip(images, clean, strict=True)]
+    episode = prepare.episode(views, supports[0].skeleton)
+    batch = {name: value[None] for name, value in episode.items()}
     with torch.no_grad():
-        found = model(return_loss=False, **{name: value[None] for name, value in episode.items()})
-    return list(found['predictions'][0][:, :count])
+        found = model(return_loss=False, **batch, num_queries=len(images), index=torch.tensor([0]))
+    points = found['points'][0, :, -1, :count].double().numpy()
+    return [
+        to_image(query, *center_and_scale(box)) for query, box in zip(points, clean, strict=True)
+    ]
 
 
-def _view(
-    pipeline: Compose,
-    settings: DataSettings,
-    image: np.ndarray,
-    box: Box | None,
-    keypoints: np.ndarray,
-    visible: np.ndarray,
-) -> dict:
-    """Crop and normalise an image."""
+def _clean(box: Box | None, image: np.ndarray) -> Box:
+    """A box clipped to its image; the whole image without one."""
     height, width = image.shape[:2]
-    clean = clean_box((0, 0, width, height) if box is None else box, width, height)
-    center, scale = center_and_scale(clean)
-    return pipeline(
-        {
-            'img': image,
-            'image_size': settings.image_size,
-            'center': center,
-            'scale': scale,
-            'keypoints': np.asarray(keypoints, np.float32),
-            'visible': np.asarray(visible, bool),
-        }
-    )
+    return clean_box((0, 0, width, height) if box is None else box, width, height)

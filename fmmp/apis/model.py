@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from mmcv import Config
 from mmpose.models import build_posenet
-from torch import nn
+from mmpose.models.builder import POSENETS
+from torch import Tensor, nn
 
 from fmmp.checkpoints import load_weights
+from fmmp.errors import CheckpointError, InputError
+from fmmp.models.detectors.release import Release
 
+from .data import data_settings
 from .precision import choose_precision
 
 
@@ -27,12 +32,14 @@ def init_model(
 
     Raises:
         CheckpointError: the checkpoint cannot be read or does not fit the config's model.
+        InputError: the config's images do not fit its model.
     """
     if not isinstance(config, Config):
         config = Config.fromfile(str(config))
     settings = config.model.copy()
     settings.pretrained = None
     model = build_posenet(settings)
+    require_fitting_data(model, config, [s for s in ('test',) if s in config.get('data', {})])
     if checkpoint is not None:
         load_weights(model, checkpoint)
     model.cfg = config  # as MMPose's functions for inference expect it
@@ -40,11 +47,45 @@ def init_model(
     return model
 
 
+def require_fitting_data(model: nn.Module, config: Config, subsets: Sequence[str]) -> None:
+    """Make sure that a config's data are prepared as its model needs them.
+
+    Raises:
+        InputError: the images' side or the number of structural references does not fit.
+    """
+    for subset in subsets:
+        settings = data_settings(config, subset)
+        multiple = model.image_multiple
+        if settings.image_size % multiple:
+            raise InputError(
+                f'data.data_cfg.image_size is {settings.image_size} in data.{subset}, and the '
+                f'backbone takes multiples of {multiple}'
+            )
+        if settings.num_references < model.num_references:
+            raise InputError(
+                f'data.data_cfg.num_references is {settings.num_references} in data.{subset}, and '
+                f'the model reads {model.num_references}: raise it'
+            )
+
+
+def find_release(state: dict[str, Tensor]) -> Release:
+    """The release that a checkpoint's weights belong to, by the names they have or could have.
+
+    Raises:
+        CheckpointError: no method's release knows such names.
+    """
+    for detector in POSENETS.module_dict.values():
+        release = getattr(detector, 'release', None)
+        if release is not None and (release.is_released(state) or release.is_ours(state)):
+            return release
+    raise CheckpointError('its names are of no method that has a release')
+
+
 def place(model: nn.Module, config: Config, device: str | torch.device) -> nn.Module:
     """Move a model to a device, with the config's memory format and precision.
 
     Args:
-        model: an FMMP model.
+        model: a detector.
         config: ``channels_last=True`` stores a pixel's channels together, which suits convolutions
             on many devices; ``precision`` is ``float32``, the default, ``bfloat16`` or ``float16``.
         device: where to run.

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 from mmcv import Config
-from mmpose.datasets import build_dataset
 
 from fmmp.visualization import contact_sheet, draw_episode, save_image
 
+from .data import build_dataset
 from .support import read_image
 
 COUNT = 3  # pictures a category
@@ -31,7 +31,7 @@ def save_pictures(config: Config, report: dict, folder: str | Path) -> Path:
     Returns:
         The contact sheet's path.
     """
-    dataset = build_dataset(config.data.test)
+    dataset = build_dataset(config, 'test')
     count = min(COUNT, dataset.num_episodes)
     episodes = [number * dataset.num_episodes // count for number in range(count)]
     folder, thumbnails = Path(folder), []

@@ -97,7 +97,10 @@ class Runner(EpochBasedRunner):
             'iter': self.iter,
             'time': time.asctime(),
         }
-        checkpoint = {'meta': meta, 'state_dict': unwrap(self.model).state_dict()}
+        model = unwrap(self.model)
+        elsewhere = tuple(getattr(model, 'weights_elsewhere', ()))
+        state = {n: v for n, v in model.state_dict().items() if not n.startswith(elsewhere)}
+        checkpoint = {'meta': meta, 'state_dict': state}
         if save_optimizer:
             checkpoint['optimizer'] = self.optimizer.state_dict()
         return checkpoint

@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 from mmcv import Config
 from mmcv.cnn import fuse_conv_bn
-from mmpose.datasets import build_dataset
 from torch import nn
 from torch.utils.data import DataLoader
 
 from fmmp.cli import Progress
 
+from .data import build_dataset
 from .distributed import broadcast_buffers, collect, is_first_process
 from .loaders import build_loader, loader_settings
 from .model import init_model, place_for_speed
@@ -25,7 +25,8 @@ def predict(model: nn.Module, loader: DataLoader) -> list[dict]:
     """Predict every episode, showing progress; every process predicts its share.
 
     Returns:
-        What the model returned for each batch, of all processes.
+        For each batch, of all processes, the last layer's ``points``, (B, Q, K, 2) in sides of the
+        queries' crops, and the episodes' ``index``.
     """
     broadcast_buffers(model)
     model.eval()
@@ -33,7 +34,8 @@ def predict(model: nn.Module, loader: DataLoader) -> list[dict]:
     done, results = 0, []
     for episodes in loader:
         with torch.no_grad():
-            results.append(model(return_loss=False, **episodes))
+            found = model(return_loss=False, **episodes)
+        results.append({'points': found['points'][:, :, -1].numpy(), 'index': found['index']})
         done += len(episodes['index'])
         if progress:
             progress(done, len(loader.sampler))
@@ -59,7 +61,7 @@ def test(
         ``num_queries``, ``pair_scores``, ``predictions`` and ``left_out``; see
         ``TestEpisodes.report``.
     """
-    dataset = build_dataset(config.data.test)
+    dataset = build_dataset(config, 'test')
     model = place_for_speed(init_model(config, checkpoint, device), config, device)
     if fuse_batch_norm:
         model = fuse_conv_bn(model)

@@ -16,7 +16,6 @@ from mmcv import Config
 from mmcv.runner import DistSamplerSeedHook, get_dist_info
 from mmcv.utils import get_logger
 from mmcv.utils.logging import logger_initialized
-from mmpose.datasets import build_dataset
 from mmpose.models import build_posenet
 from mmpose.utils import collect_env
 
@@ -26,12 +25,13 @@ from fmmp.errors import InputError
 from fmmp.files import atomic_path
 from fmmp.processes import in_first_process
 
+from .data import build_dataset
 from .distributed import Distributed
 from .environment import versions
 from .hooks import LogHook, NonFiniteLossHook, require_loggers
 from .interruption import interruptible
 from .loaders import build_loader, loader_settings
-from .model import place_for_speed
+from .model import place_for_speed, require_fitting_data
 from .optimizer import build_optimizer
 from .runner import Runner, SeedEpochHook, ValidationHook
 from .test import predict
@@ -112,12 +112,12 @@ def _train(
         with atomic_path(work_dir / Path(config.filename or 'config.py').name) as scratch:
             config.dump(str(scratch))
 
-    train_set = build_dataset(config.data.train, dict(seed=seed))
+    train_set = build_dataset(config, 'train', seed=seed)
     train_loader = build_loader(train_set, **loader_settings(config.data, 'train'))
     _log_left_out(logger, 'training', train_set)
     val_loader = None
     if validate:
-        val_set = build_dataset(config.data.val)
+        val_set = build_dataset(config, 'val')
         val_loader = build_loader(val_set, **loader_settings(config.data, 'val'))
         _log_left_out(logger, 'validation', val_set)
 
@@ -125,6 +125,7 @@ def _train(
     if resume_from or config.get('load_from'):
         settings.pretrained = None  # its weights would be replaced at once
     model = build_posenet(settings)
+    require_fitting_data(model, config, ('train', 'val') if validate else ('train',))
     if config.get('load_from') and not resume_from:
         load_weights(model, config.load_from)
         logger.info('weights from %s', config.load_from)

@@ -2,15 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import NamedTuple
+
 import torch
 from mmpose.models.builder import HEADS
 from torch import Tensor, nn
 
+from fmmp.errors import InputError
+
+from ..episode import Episode
 from ..layers.encodings import PointEncoding, order_encoding
 from ..layers.features import Levels, features_at, mean_over_shots
-from ..layers.fgsa import FGSA, FGSAHeads
+from ..layers.fgsa import ATTENTIONS
+from ..layers.initialization import xavier
 from ..layers.miner import Miner
 from ..layers.structure import STRUCTURES, choose_references
+
+
+class MinedSupports(NamedTuple):
+    """Supports after the first support mining: what all queries of an episode start from.
+
+    Attributes:
+        embed: (B, K, D), the keypoints' embeddings.
+        order: (K, D), the encoding of the keypoints' numbers.
+        encoding: (B, S, K, D), ``order`` and that of their points.
+        points: (B, S, K, 2) in [0, 1].
+        references: (B, S, K, ≥M) long, the structural references.
+        tokens: (B, S, N, D), the images.
+        visible: (B, S, K) bool.
+    """
+
+    embed: Tensor
+    order: Tensor
+    encoding: Tensor
+    points: Tensor
+    references: Tensor
+    tokens: Tensor
+    visible: Tensor
+
+    def for_each_query(self, queries: int) -> MinedSupports:
+        """The same for each of Q queries: (B·Q, …)."""
+        if queries == 1:
+            return self
+        names = ('embed', 'encoding', 'points', 'references', 'tokens', 'visible')
+        return self._replace(
+            **{name: getattr(self, name).repeat_interleave(queries, dim=0) for name in names}
+        )
 
 
 @HEADS.register_module()
@@ -26,14 +64,18 @@ class RecurrentMiningHead(nn.Module):
         num_points: samples that a head takes of each level.
         hidden_dims: width of the miners' feed-forward networks.
         dropout: rate.
-        attention: ``branches``, each reference a branch of its own (the authors' release), or
-            ``heads``, each reference a head of one attention (the paper's figure).
+        attention: ``branches``, each reference a branch of its own (the authors' release);
+            ``heads``, each reference a head of one attention (the paper's figure); or the name of
+            another registered attention.
         structure: where the structural references come from: ``given`` with the episode (the
             skeleton), ``self``: M times the keypoint itself, ``full``: a skeleton that links every
             keypoint to every other, ``off``: ordinary deformable attention.
         mine_support: mine the supports again in every layer (recurrent support mining); off, the
             supports' features at their keypoints start the embedding and that is all.
         mix_loss_weight: β, weight of the padded keypoints' loss.
+
+    Raises:
+        InputError: an unknown attention or structure, or sizes that do not go together.
     """
 
     def __init__(
@@ -50,101 +92,108 @@ class RecurrentMiningHead(nn.Module):
         structure: str = 'given',
         mine_support: bool = True,
         mix_loss_weight: float = 0.5,
-        train_cfg: dict | None = None,
-        test_cfg: dict | None = None,
     ) -> None:
         super().__init__()
-        _check_choice('attention', attention, ('branches', 'heads'))
+        _check_choice('attention', attention, ATTENTIONS)
         _check_choice('structure', structure, STRUCTURES)
+        if embed_dims % num_heads:
+            raise InputError(f'embed_dims={embed_dims} is no multiple of num_heads={num_heads}')
+        if structure == 'off':
+            attention, num_branches = 'branches', 1
         self.structure = structure
+        self.num_references = num_branches
         self.mix_loss_weight = mix_loss_weight
 
         def miners() -> nn.ModuleList:
-            sizes = dict(embed_dims=embed_dims, num_levels=num_levels, num_points=num_points)
-            layers = []
-            for _ in range(num_layers):
-                if structure == 'off':
-                    fgsa = FGSA(num_branches=1, num_heads=num_heads, **sizes)
-                elif attention == 'heads':
-                    fgsa = FGSAHeads(num_heads=num_branches, **sizes)
-                else:
-                    fgsa = FGSA(num_branches=num_branches, num_heads=num_heads, **sizes)
-                layers.append(Miner(fgsa, embed_dims, num_heads, hidden_dims, dropout))
-            return nn.ModuleList(layers)
+            return nn.ModuleList(
+                Miner(
+                    ATTENTIONS[attention](
+                        embed_dims=embed_dims,
+                        num_branches=num_branches,
+                        num_heads=num_heads,
+                        num_levels=num_levels,
+                        num_points=num_points,
+                    ),
+                    embed_dims,
+                    num_heads,
+                    hidden_dims,
+                    dropout,
+                )
+                for _ in range(num_layers)
+            )
 
         self.point_encoding = PointEncoding(embed_dims)
         self.query_miners = miners()
         self.support_miners = miners() if mine_support else None
         self.point_mlps = nn.ModuleList(point_mlp(embed_dims) for _ in range(num_layers))
 
-    def init_weights(self) -> None:
-        """Xavier-uniform matrices and zero biases; FGSA's own; every layer starts by not moving."""
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)
-            elif isinstance(module, nn.MultiheadAttention):
-                nn.init.xavier_uniform_(module.in_proj_weight)
-                nn.init.zeros_(module.in_proj_bias)
-        for module in self.modules():
-            if isinstance(module, FGSA):
-                module.init_weights()
-        for mlp in self.point_mlps:
-            nn.init.zeros_(mlp[-1].weight)
-
-    def forward(
-        self,
-        support_tokens: Tensor,
-        query_tokens: Tensor,
-        levels: Levels,
-        points: Tensor,
-        visible: Tensor,
-        reference_index: Tensor,
-    ) -> Tensor:
-        """Find the queries' keypoints.
-
-        An episode may have several queries; the first mining of its supports serves them all.
+    def encode_supports(self, tokens: Tensor, levels: Levels, supports: Episode) -> MinedSupports:
+        """Start the keypoints' embeddings from the supports, and mine these for the first time.
 
         Args:
-            support_tokens: (B, S, N, D).
-            query_tokens: (B·Q, N, D), an episode's Q queries one after the other.
+            tokens: (B, S, N, D).
             levels: each level's (height, width); their products sum to N.
-            points: (B, S, K, 2), the supports' keypoints in [0, 1].
-            visible: (B, S, K) bool.
-            reference_index: (B, S, K, ≥M) long, the supports' structural references. The query is
-                mined with the last support's.
+            supports: the annotated images.
+        """
+        points, visible = supports.points, supports.visible
+        order = order_encoding(points.shape[2], tokens.shape[-1], like=points)
+        features = features_at(points.flatten(0, 1), tokens.flatten(0, 1), levels)
+        state = MinedSupports(
+            embed=mean_over_shots(features.unflatten(0, points.shape[:2]), visible),
+            order=order,
+            encoding=order + self.point_encoding(points),
+            points=points,
+            references=choose_references(self.structure, visible, supports.reference_index),
+            tokens=tokens,
+            visible=visible,
+        )
+        return state._replace(embed=self._mine_supports(0, state.embed, state, levels))
+
+    def forward(self, state: MinedSupports, tokens: Tensor, levels: Levels) -> Tensor:
+        """Find the keypoints of the queries, mined with the last support's structural references.
+
+        Args:
+            state: what :meth:`encode_supports` gives.
+            tokens: (B, Q, N, D), of Q queries an episode.
+            levels: each level's (height, width).
 
         Returns:
-            (B·Q, L, K, 2), each layer's points in [0, 1].
+            (B, Q, L, K, 2), each layer's points in [0, 1].
         """
-        order = order_encoding(points.shape[2], query_tokens.shape[-1], like=points)
-        references = choose_references(self.structure, visible, reference_index)
-        encoding = order + self.point_encoding(points)
-        supports = [encoding, points, references, support_tokens, visible]  # each (B, S, …)
-        queries = len(query_tokens) // len(points)
-
-        features = features_at(points.flatten(0, 1), support_tokens.flatten(0, 1), levels)
-        embed = mean_over_shots(features.unflatten(0, points.shape[:2]), visible)
-        point = points.new_full((len(query_tokens), *points.shape[2:]), 0.5)
+        batch, queries = tokens.shape[:2]
+        state, tokens = state.for_each_query(queries), tokens.flatten(0, 1)
+        embed, references = state.embed, state.references[:, -1]
+        point = state.points.new_full((len(tokens), *state.points.shape[2:]), 0.5)
         logit = torch.logit(point, eps=1e-3)
         predictions = []
         for layer, (miner_q, mlp) in enumerate(
             zip(self.query_miners, self.point_mlps, strict=True)
         ):
-            if self.support_miners is not None:
-                embed = mine_supports(self.support_miners[layer], embed, *supports, levels)
-            if layer == 0 and queries > 1:
-                # From here on each query has an embedding of its own.
-                embed, *supports = (
-                    tensor.repeat_interleave(queries, dim=0) for tensor in (embed, *supports)
-                )
-                references = supports[2]
-            encoding = order + self.point_encoding(point)
-            embed = miner_q(embed, encoding, point, references[:, -1], query_tokens, levels)
+            if layer > 0:
+                embed = self._mine_supports(layer, embed, state, levels)
+            encoding = state.order + self.point_encoding(point)
+            embed = miner_q(embed, encoding, point, references, tokens, levels)
             logit = logit + mlp(embed)
             predictions.append(logit.sigmoid())
             point, logit = predictions[-1].detach(), logit.detach()
-        return torch.stack(predictions, dim=1)
+        return torch.stack(predictions, dim=1).unflatten(0, (batch, queries))
+
+    def _mine_supports(
+        self, layer: int, embed: Tensor, state: MinedSupports, levels: Levels
+    ) -> Tensor:
+        """Mine the supports, each with the same embedding (B, K, D); the mean over the shots."""
+        if self.support_miners is None:
+            return embed
+        shots = state.visible.shape[1]
+        # The shots join the batch.
+        supports = (state.encoding, state.points, state.references, state.tokens)
+        mined = self.support_miners[layer](
+            embed.repeat_interleave(shots, dim=0),
+            *(tensor.flatten(0, 1) for tensor in supports),
+            levels,
+            state.visible.flatten(0, 1),
+        )
+        return mean_over_shots(mined.unflatten(0, (-1, shots)), state.visible)
 
     def layer_losses(
         self, predictions: Tensor, points: Tensor, visible: Tensor, num_keypoints: Tensor
@@ -176,43 +225,16 @@ class RecurrentMiningHead(nn.Module):
         }
 
 
-def mine_supports(
-    miner: Miner,
-    embed: Tensor,
-    encoding: Tensor,
-    points: Tensor,
-    references: Tensor,
-    tokens: Tensor,
-    visible: Tensor,
-    levels: Levels,
-) -> Tensor:
-    """Mine an episode's supports, each with the same embedding, and take the mean over the shots.
-
-    Args:
-        miner: the miner.
-        embed: (B, K, D).
-        encoding, points, references, tokens, visible: (B, S, …), the supports'.
-        levels: each level's (height, width).
-
-    Returns:
-        (B, K, D)
-    """
-    shots = visible.shape[1]
-    embed = embed.repeat_interleave(shots, dim=0)
-    # The shots join the batch.
-    supports = (tensor.flatten(0, 1) for tensor in (encoding, points, references, tokens))
-    mined = miner(embed, *supports, levels, visible.flatten(0, 1))
-    return mean_over_shots(mined.unflatten(0, (-1, shots)), visible)
-
-
 def point_mlp(dims: int) -> nn.Sequential:
-    """Three times Linear and GELU, and a Linear to the two coordinates."""
+    """Three times Linear and GELU, and a Linear to the two coordinates, which starts at zero."""
     layers = []
     for _ in range(3):
         layers += [nn.Linear(dims, dims), nn.GELU()]
-    return nn.Sequential(*layers, nn.Linear(dims, 2))
+    mlp = xavier(nn.Sequential(*layers, nn.Linear(dims, 2)))
+    nn.init.zeros_(mlp[-1].weight)  # every layer starts by not moving
+    return mlp
 
 
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+def _check_choice(name: str, value: str, choices: Collection[str]) -> None:
     if value not in choices:
-        raise ValueError(f'{name}={value!r}; choose one of {", ".join(choices)}')
+        raise InputError(f'{name}={value!r}; choose one of {", ".join(choices)}')

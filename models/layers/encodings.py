@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from .initialization import xavier
+
 TEMPERATURE = 10000
 
 
@@ -52,7 +54,7 @@ class PointEncoding(nn.Module):
     def __init__(self, dims: int) -> None:
         super().__init__()
         self.dims = dims
-        self.mlp = nn.Sequential(nn.Linear(dims, dims), nn.GELU(), nn.Linear(dims, dims))
+        self.mlp = xavier(nn.Sequential(nn.Linear(dims, dims), nn.GELU(), nn.Linear(dims, dims)))
 
     def forward(self, points: Tensor) -> Tensor:
         """Encode ``points`` (..., 2), (x, y) with the image spanning [0, 1], as (..., D)."""

@@ -11,6 +11,16 @@ Levels = Sequence[tuple[int, int]]
 """Each level's (height, width), coarse to fine, in the order of the tokens."""
 
 
+def join_levels(maps: Sequence[Tensor]) -> tuple[Tensor, Levels]:
+    """Join the levels' maps (…, D, H_l, W_l) to one sequence of tokens.
+
+    Returns:
+        tokens (…, N, D), N being the sum of H_l · W_l, and each level's (height, width).
+    """
+    tokens = torch.cat([level.flatten(-2).transpose(-2, -1) for level in maps], dim=-2)
+    return tokens, [tuple(level.shape[-2:]) for level in maps]
+
+
 def level_starts(levels: Levels) -> list[int]:
     """Where each level's tokens start."""
     starts = [0]

@@ -1,6 +1,7 @@
 """Fine-grained, structure-aware (FGSA) attention (paper, Section 3.2)."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +9,25 @@ from torch import Tensor, nn
 from ..ops import fused_ms_deform_attn
 from .features import Levels, level_starts
 
+ATTENTIONS: dict[str, type[nn.Module]] = {}
+"""The attentions that a miner can be built with, by name."""
 
+
+def register_attention(name: str) -> Callable[[type[nn.Module]], type[nn.Module]]:
+    """Name an attention, to be chosen by ``keypoint_head.attention``.
+
+    It is built with ``embed_dims``, ``num_branches`` (M), ``num_heads``, ``num_levels`` and
+    ``num_points``, called as `FGSA`, and initialises itself.
+    """
+
+    def register(attention: type[nn.Module]) -> type[nn.Module]:
+        ATTENTIONS[name] = attention
+        return attention
+
+    return register
+
+
+@register_attention('branches')
 class FGSA(nn.Module):
     """Deformable attention of each keypoint around its structural references.
 
@@ -141,6 +160,7 @@ class FGSA(nn.Module):
         return torch.einsum('bkmd,med->bkme', sampled, self.output_weight) + self.output_bias
 
 
+@register_attention('heads')
 class FGSAHeads(FGSA):
     """FGSA as the paper's figure draws it: one deformable attention of M heads.
 
@@ -148,7 +168,8 @@ class FGSAHeads(FGSA):
 
     Args:
         embed_dims: D.
-        num_heads: M.
+        num_branches: M, here the number of heads.
+        num_heads: without a meaning here.
         num_levels: levels of the image tokens.
         num_points: samples a head takes of each level.
     """
@@ -156,11 +177,12 @@ class FGSAHeads(FGSA):
     def __init__(
         self,
         embed_dims: int = 256,
+        num_branches: int = 8,
         num_heads: int = 8,
         num_levels: int = 3,
         num_points: int = 4,
     ) -> None:
-        super().__init__(embed_dims, 1, num_heads, num_levels, num_points)
+        super().__init__(embed_dims, 1, num_branches, num_levels, num_points)
 
     def reference_points(self, points: Tensor, reference_index: Tensor) -> Tensor:
         """The points of each keypoint's structural references, a head each: (B, K, 1, M, 2)."""
@@ -168,15 +190,6 @@ class FGSAHeads(FGSA):
 
 
 def gather_points(points: Tensor, index: Tensor, count: int) -> Tensor:
-    """The points of the first ``count`` references: (B, K, 2) and (B, K, ≥M) give (B, K, M, 2).
-
-    Raises:
-        ValueError: there are fewer references.
-    """
-    if index.shape[-1] < count:
-        raise ValueError(
-            f'num_branches is {count}, and there are only {index.shape[-1]} structural references: '
-            'raise data_cfg.num_references in the data settings'
-        )
+    """The points of the first ``count`` references: (B, K, 2) and (B, K, ≥M) give (B, K, M, 2)."""
     batch = torch.arange(len(points), device=points.device)[:, None, None]
     return points[batch, index[..., :count]]

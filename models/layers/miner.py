@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from .features import Levels
+from .initialization import xavier
 
 
 class Miner(nn.Module):
@@ -16,7 +17,7 @@ class Miner(nn.Module):
         x = LN(x + drop(FGSA(x + o)));           x = LN(x + drop(FFN(x)))
 
     Args:
-        fgsa: the FGSA attention.
+        fgsa: the attention around structural references; `FGSA`, or one called as it is.
         embed_dims: D.
         num_heads: heads of the self-attention.
         hidden_dims: width of both feed-forward networks.
@@ -32,8 +33,8 @@ class Miner(nn.Module):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        self.self_attention = nn.MultiheadAttention(
-            embed_dims, num_heads, dropout=dropout, batch_first=True
+        self.self_attention = xavier(
+            nn.MultiheadAttention(embed_dims, num_heads, dropout=dropout, batch_first=True)
         )
         self.self_attention_norm = nn.LayerNorm(embed_dims)
         self.self_attention_ffn = feed_forward(embed_dims, hidden_dims, dropout)
@@ -86,6 +87,11 @@ class Miner(nn.Module):
 
 def feed_forward(dims: int, hidden_dims: int, dropout: float) -> nn.Sequential:
     """``W2 drop(relu(W1 x))``."""
-    return nn.Sequential(
-        nn.Linear(dims, hidden_dims), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden_dims, dims)
+    return xavier(
+        nn.Sequential(
+            nn.Linear(dims, hidden_dims),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden_dims, dims),
+        )
     )

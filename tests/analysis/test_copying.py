@@ -66,7 +66,7 @@ def test_the_floor_is_the_one_that_testing_reports(annotations):
             **SMALL,
         )
         anything = np.zeros((len(dataset), 2, 4, 2))
-        report = dataset.report([{'index': range(len(dataset)), 'predictions': anything}])
+        report = dataset.report([{'index': range(len(dataset)), 'points': anything}])
         expected = report['copy_support_per_category']
         found = {floor.category: floor.scores for floor in floors if floor.shots == shots}
         assert found.keys() == expected.keys() == set(SPLIT1_TEST.values())

@@ -2,8 +2,8 @@ import math
 from pathlib import Path
 
 import pytest
-from mmpose.datasets import build_dataset
 
+from fmmp.apis.data import build_dataset
 from fmmp.apis.hooks import NonFiniteLossHook, OptimizerStepHook
 from fmmp.checkpoints import load_checkpoint_file
 from fmmp.errors import InputError, NonFiniteLossError
@@ -81,7 +81,7 @@ def test_an_unknown_action_is_refused_with_the_known_ones():
 
 
 def test_an_episodes_images_are_named_supports_first(small_dataset):
-    dataset = build_dataset(tiny_config(small_dataset).data.train)
+    dataset = build_dataset(tiny_config(small_dataset), 'train')
     support, query = dataset.files(5)  # an epoch has four episodes
     assert Path(support).parent == Path(query).parent and support != query
     assert Path(query).is_file()

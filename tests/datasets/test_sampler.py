@@ -1,8 +1,8 @@
 import pytest
 import torch
 from fmmp.datasets.sampler import EpisodeSampler
-from mmpose.datasets import build_dataset
 
+from fmmp.apis.data import build_dataset
 from fmmp.apis.loaders import build_loader
 from tests.tiny import tiny_config
 
@@ -34,7 +34,7 @@ def test_a_share_that_wraps_around_stays_in_its_epoch():
 
 
 def test_persistent_workers_of_several_processes_draw_the_epochs_of_one(small_dataset):
-    dataset = build_dataset(tiny_config(small_dataset).data.train)
+    dataset = build_dataset(tiny_config(small_dataset), 'train')
     loaders = [build_loader(dataset, 1, 1) for _ in range(2)]
     for rank, loader in enumerate(loaders):
         loader.sampler.num_replicas, loader.sampler.rank = 2, rank

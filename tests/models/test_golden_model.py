@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from fmmp.models.detectors.fmmp_release import FMMPRelease
 from torch import nn
 
 from fmmp.apis import init_model
-from fmmp.checkpoints import ours_to_released, released_to_ours
 from tests.tiny import CONFIG
 from tests.weights import DATA, released_state
+
+RELEASE = FMMPRelease()
 
 
 @pytest.fixture(scope='module')
@@ -19,7 +21,7 @@ def released():
 @pytest.fixture
 def model(released):
     model = init_model(CONFIG)
-    model.load_state_dict(released_to_ours(released))
+    model.load_state_dict(RELEASE.to_ours(released))
     return model
 
 
@@ -68,7 +70,7 @@ def test_losses_and_gradients_are_the_recorded_ones(model, two_threads, shots):
         for name, loss in losses.items():
             assert loss.item() == pytest.approx(float(golden[name]), abs=1e-4)
         sum(losses.values()).backward()
-        gradients = ours_to_released({n: p.grad for n, p in model.named_parameters()})
+        gradients = RELEASE.to_released({n: p.grad for n, p in model.named_parameters()})
         assert set(gradients) == set(names)
         norms = np.array([gradients[name].norm().item() for name in names])
         return np.max(np.abs(norms - golden['grad_norms']) / golden['grad_norms'])

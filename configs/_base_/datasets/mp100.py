@@ -4,7 +4,6 @@ data_root = 'data/mp100'
 ann_file = f'{data_root}/annotations/unified.json'
 img_prefix = f'{data_root}/images/'
 
-data_cfg = dict(image_size=256, num_keypoints=70, num_references=16)
 # MMPose's ToTensor and NormalizeTensor in one, in half the time.
 to_tensor = dict(
     type='ToNormalizedTensor', mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225]
@@ -18,6 +17,9 @@ train_pipeline = [
 test_pipeline = [dict(type='LoadImageFromFile'), dict(type='CropInstance'), to_tensor]
 
 data = dict(
+    # of all three subsets, each of which may override them
+    num_shots=1,
+    data_cfg=dict(image_size=256, num_keypoints=70, num_references=16),
     samples_per_gpu=16,
     workers_per_gpu=4,
     # a test episode has 16 images or more
@@ -28,8 +30,7 @@ data = dict(
         ann_file=ann_file,
         img_prefix=img_prefix,
         valid_class_ids=dict(split=1, subset='train'),
-        num_shots=1,
-        data_cfg=dict(padding='mixup', mixup_alpha=1.0, **data_cfg),
+        data_cfg=dict(padding='mixup', mixup_alpha=1.0),
         pipeline=train_pipeline,
     ),
     val=dict(
@@ -37,10 +38,9 @@ data = dict(
         ann_file=ann_file,
         img_prefix=img_prefix,
         valid_class_ids=dict(split=1, subset='val'),
-        num_shots=1,
         num_queries=15,
         num_episodes=5,
-        data_cfg=dict(padding='uniform', **data_cfg),
+        data_cfg=dict(padding='uniform'),
         pipeline=test_pipeline,
     ),
     test=dict(
@@ -48,10 +48,9 @@ data = dict(
         ann_file=ann_file,
         img_prefix=img_prefix,
         valid_class_ids=dict(split=1, subset='test'),
-        num_shots=1,
         num_queries=15,
         num_episodes=200,
-        data_cfg=dict(padding='uniform', **data_cfg),
+        data_cfg=dict(padding='uniform'),
         pipeline=test_pipeline,
     ),
 )

@@ -8,14 +8,12 @@ model = dict(
         out_indices=(1, 2, 3),
         # frozen_stages=1, norm_eval=True,  # freeze the stem and a stage; all running means
     ),
-    neck=dict(type='FeaturePyramid', in_channels=(512, 1024, 2048), out_channels=256),
+    neck=dict(type='FeaturePyramid', out_channels=256),
     keypoint_head=dict(
         type='RecurrentMiningHead',
-        embed_dims=256,
         num_layers=3,
         num_branches=8,
         num_heads=8,
-        num_levels=3,
         num_points=4,
         dropout=0.1,
         mix_loss_weight=0.5,

@@ -5,6 +5,6 @@ _base_ = ['fmmp_r50.py']
 model = dict(
     pretrained=None,
     backbone=dict(depth=18, base_channels=32),
-    neck=dict(in_channels=(64, 128, 256), out_channels=128),
-    keypoint_head=dict(embed_dims=128, num_branches=4, dropout=0.0),
+    neck=dict(out_channels=128),
+    keypoint_head=dict(num_branches=4, dropout=0.0),
 )

@@ -14,5 +14,4 @@ model = dict(
         drop_path_rate=0.2,
         out_indices=(1, 2, 3),
     ),
-    neck=dict(in_channels=(192, 384, 768)),
 )

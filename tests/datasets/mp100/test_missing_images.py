@@ -5,10 +5,10 @@ import warnings
 
 import pytest
 from fmmp.datasets.mp100.check import check
-from mmpose.datasets import build_dataset
 
 from fmmp.apis import format_report, train
 from fmmp.apis import test as evaluate
+from fmmp.apis.data import build_dataset
 from tests.tiny import tiny_config
 
 
@@ -47,10 +47,10 @@ def test_nothing_is_left_out_of_a_whole_data_set(small_dataset, tmp_path):
     config.data.train.allow_missing = True
     with warnings.catch_warnings():
         warnings.simplefilter('error')
-        assert build_dataset(config.data.train).left_out == {}
+        assert build_dataset(config, 'train').left_out == {}
 
 
 def test_a_data_set_with_nothing_left_is_an_error(config):
     config.data.test.num_queries = 6
     with pytest.raises(ValueError, match='no category has the 7 instances'):
-        build_dataset(config.data.test)
+        build_dataset(config, 'test')

@@ -14,7 +14,8 @@ from fmmp.datasets.mp100.show import find_instances
 from fmmp.datasets.mp100.unify import find_annotation_files, unify
 from fmmp.datasets.mp100.unify import format_report as format_unify
 from mmcv import Config
-from mmpose.datasets import build_dataset
+
+from fmmp.apis.data import build_dataset
 
 CONFIGS = Path(__file__).parents[3] / 'configs'
 
@@ -139,7 +140,7 @@ def results_of(dataset):
     return [
         {
             'index': [number],
-            'predictions': [np.zeros((dataset.num_queries, 6, 2))],
+            'points': [np.zeros((dataset.num_queries, 6, 2))],
         }
         for number in range(len(dataset))
     ]
@@ -149,7 +150,7 @@ def test_both_faces_of_the_cross_super_category_setting_have_rows_of_their_own(m
     config = Config.fromfile(str(CONFIGS / 'fmmp/cross_category/fmmp_r50_human_face.py'))
     settings = config.data.test
     settings.update(ann_file=str(mp100_unified), num_queries=2, num_episodes=2)
-    dataset = build_dataset(settings)
+    dataset = build_dataset(config, 'test')
     report = dataset.report(results_of(dataset))
     assert list(report['per_category']) == ['amur_tiger_body', 'human_face']
     assert list(report['copy_support_per_category']) == ['amur_tiger_body', 'human_face']
@@ -165,7 +166,7 @@ def test_a_split_file_that_is_used_as_it_is_has_a_row_for_each_category(mp100_fi
     settings.valid_class_ids = [18, 40, 32, 80]
     settings.data_cfg.padding = 'zero'
     with pytest.warns(UserWarning, match=r'human_hand \(0\)'):
-        dataset = build_dataset(settings)
+        dataset = build_dataset(config, 'test')
     assert isinstance(dataset, TestEpisodes)
     per_category = dataset.report(results_of(dataset))['per_category']
     assert list(per_category) == ['amur_tiger_body', 'human_face', 'car']

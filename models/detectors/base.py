@@ -1,0 +1,291 @@
+"""What every method of category-agnostic pose estimation shares."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+import torch.distributed as dist
+from mmpose.models import builder
+from torch import Tensor, nn
+
+from fmmp.errors import InputError
+
+from ..backbones.pretrained import load_pretrained
+from ..episode import Episode
+from .release import Release
+
+Features = Sequence[Tensor]
+"""What backbone and neck make of images: maps (B, G, C_l, H_l, W_l), a level each."""
+
+
+class EpisodeDetector(nn.Module, ABC):
+    """Finds the keypoints of an episode's supports in its queries.
+
+    A method supplies :meth:`encode_supports`, :meth:`decode` and :meth:`losses`, and states what it
+    needs in the attributes below. Everything else is here: backbone and neck, which all images of
+    a batch pass together; device and precision; queries that share their supports' encoding and
+    pass in chunks; the sum of the losses.
+
+    Args:
+        backbone: config of a backbone in MMPose's registry that gives one map a level, fine to
+            coarse.
+        neck: config of a neck, which turns them into the method's features; its ``in_channels``
+            follow from the backbone unless given. None: the backbone's maps are the features.
+        test_cfg: ``query_batch_size``: queries of an episode that are decoded together [all].
+        pretrained: the backbone's initial weights, such as ``torchvision://resnet50``, or a file.
+
+    Attributes:
+        image_multiple: what the images' side must be a multiple of.
+        num_references: structural references of a keypoint that the method reads; 0 for none.
+        trainable: whether the method has weights to train; without, it needs no checkpoint.
+        parts: modules by the name of the part that they are, between which analysis divides
+            operations and time.
+        release: the names of a release's checkpoints, if there is one.
+        precision: what :meth:`forward` computes in; torch.bfloat16 where autocast allows.
+
+    Raises:
+        InputError: settings that do not go together, or weights that do not fit.
+    """
+
+    num_references: int = 0
+    trainable: ClassVar[bool] = True
+    parts: ClassVar[Mapping[str, str]] = {'backbone': 'backbone', 'neck': 'neck'}
+    release: ClassVar[Release | None] = None
+
+    def __init__(
+        self,
+        backbone: dict,
+        neck: dict | None = None,
+        test_cfg: dict | None = None,
+        pretrained: str | None = None,
+    ) -> None:
+        super().__init__()
+        for key in ('pretrained', 'init_cfg'):  # backbones' own loading may run a file's code
+            if backbone.get(key):
+                raise InputError(f'model.backbone.{key}: name the file as model.pretrained instead')
+        self.backbone = builder.build_backbone(backbone)
+        self.backbone.init_weights()
+        if pretrained is not None:
+            load_pretrained(self.backbone, pretrained)
+        self.neck = None
+        if neck is not None:
+            if 'in_channels' not in neck:
+                neck = {**neck, 'in_channels': stage_channels(self.backbone)}
+            self.neck = builder.build_neck(neck)
+        self.test_cfg = test_cfg or {}
+        self.precision = torch.float32
+
+    # What a method supplies.
+
+    @abstractmethod
+    def encode_supports(self, features: Features, supports: Episode) -> Any:
+        """What the queries need to know of their supports, once an episode.
+
+        Args:
+            features: the supports', (B, S, …).
+            supports: the annotated images.
+
+        Returns:
+            The state that :meth:`decode` takes, whatever the number of queries.
+        """
+
+    @abstractmethod
+    def decode(self, state: Any, features: Features) -> Tensor:
+        """Find the keypoints of Q queries an episode.
+
+        Args:
+            state: what :meth:`encode_supports` gave.
+            features: the queries', (B, Q, …).
+
+        Returns:
+            (B, Q, L, K, 2), each layer's points in [0, 1]; the last layer's are the answer.
+        """
+
+    def losses(self, state: Any, features: Features, episode: Episode) -> dict[str, Tensor]:
+        """The losses of a batch of episodes of one query, to be summed.
+
+        Args:
+            state: what :meth:`encode_supports` gave.
+            features: the queries', (B, 1, …).
+            episode: the batch, with ``num_keypoints``.
+
+        Returns:
+            By kind, a number or one a layer (L,).
+        """
+        raise InputError(f'{type(self).__name__} has no weights to train: test it as it is')
+
+    @property
+    def image_multiple(self) -> int:
+        """What the images' side must be a multiple of: the backbone's, 32 unless it says so."""
+        return getattr(self.backbone, 'size_divisor', 32)
+
+    @property
+    def weights_elsewhere(self) -> dict[str, str]:
+        """Prefixes of weights that checkpoints leave out, and where the model has them from.
+
+        They are those of a frozen backbone that loads its ``weights`` whenever it is built.
+        """
+        source = getattr(self.backbone, 'weights', None)
+        return {'backbone.': source} if source else {}
+
+    # What it has for that.
+
+    def extract_features(self, episode: Episode) -> tuple[Features, Features]:
+        """Backbone and neck over all images at once.
+
+        Returns:
+            the supports' and the queries' features, (B, S, …) and (B, Q, …).
+        """
+        shape = episode.imgs.shape[:2]
+        maps = self.backbone(episode.imgs.flatten(0, 1))
+        if self.neck is not None:
+            maps = self.neck(maps)
+        maps = [level.unflatten(0, shape) for level in maps]
+        shots = episode.num_shots
+        return [level[:, :shots] for level in maps], [level[:, shots:] for level in maps]
+
+    def predict(self, episode: Episode) -> Tensor:
+        """Find the queries' keypoints; supports are encoded once for all of an episode's queries.
+
+        Returns:
+            (B, Q, L, K, 2), each layer's points in [0, 1]; the last layer's are the answer.
+        """
+        self._check(episode)
+        supports, queries = self.extract_features(episode)
+        return self.decode_in_chunks(self.encode_supports(supports, episode.supports), queries)
+
+    def decode_in_chunks(self, state: Any, features: Features) -> Tensor:
+        """:meth:`decode`, ``query_batch_size`` queries of each episode at a time."""
+        size = self.test_cfg.get('query_batch_size') or features[0].shape[1]
+        chunks = zip(*(level.split(size, dim=1) for level in features), strict=True)
+        return torch.cat([self.decode(state, chunk) for chunk in chunks], dim=1)
+
+    def losses_by_kind(self, episode: Episode) -> dict[str, Tensor]:
+        """:meth:`losses`, from the images."""
+        self._check(episode)
+        supports, queries = self.extract_features(episode)
+        return self.losses(self.encode_supports(supports, episode.supports), queries, episode)
+
+    def _check(self, episode: Episode) -> None:
+        index = episode.reference_index
+        given = 0 if index is None else index.shape[-1]
+        if given < self.num_references:
+            raise InputError(
+                f'the model reads {self.num_references} structural references of a keypoint and '
+                f'the data gives {given}: raise data.data_cfg.num_references'
+            )
+
+    # What MMCV's runner and users call.
+
+    def forward(self, return_loss: bool = True, **batch: Any) -> dict:
+        """Losses for training, or predictions, in the model's precision.
+
+        Args:
+            return_loss: which of the two.
+            batch: a batch as the data sets give it: what `Episode` holds, and ``index``.
+
+        Returns:
+            :meth:`losses`; or ``points``, (B, Q, L, K, 2) float32 on the CPU, and ``index``, the
+            list of the episodes' numbers.
+        """
+        device = next(self.parameters()).device
+        episode = Episode.of(batch).to(device)
+        mixed = self.precision != torch.float32
+        with torch.autocast(device.type, self.precision if mixed else None, enabled=mixed):
+            if return_loss:
+                return self.losses_by_kind(episode)
+            points = self.predict(episode)
+        return {'points': points.float().cpu(), 'index': batch['index'].tolist()}
+
+    def train_step(self, batch: dict, *_: object, **__: object) -> dict:
+        """The losses of a batch, as MMCV's runner wants them."""
+        return step_outputs(self(**batch), batch)
+
+    def loss(
+        self,
+        imgs: Tensor,
+        points: Tensor,
+        visible: Tensor,
+        reference_index: Tensor | None = None,
+        num_keypoints: Tensor | None = None,
+        **fields: Any,
+    ) -> dict[str, Tensor]:
+        """Each kind's loss, such as ``loss_real``, to be summed; arguments as `Episode` has them.
+
+        The query, last of the images, gives the targets.
+        """
+        episode = Episode(imgs, points, visible, reference_index, num_keypoints, **fields)
+        by_kind = self.losses_by_kind(episode)
+        return {f'loss_{kind}': values.sum() for kind, values in by_kind.items()}
+
+    def forward_points(
+        self,
+        imgs: Tensor,
+        points: Tensor,
+        visible: Tensor,
+        reference_index: Tensor | None = None,
+        **fields: Any,
+    ) -> Tensor:
+        """Find the keypoints of one query, last of the images: (B, L, K, 2) in [0, 1]."""
+        return self.predict(Episode(imgs, points, visible, reference_index, **fields))[:, 0]
+
+    def predict_episodes(
+        self,
+        imgs: Tensor,
+        points: Tensor,
+        visible: Tensor,
+        reference_index: Tensor | None = None,
+        num_queries: int = 1,
+        **fields: Any,
+    ) -> Tensor:
+        """Find the keypoints of Q queries, last of the images: (B, Q, K, 2), the last layer's."""
+        episode = Episode(imgs, points, visible, reference_index, num_queries=num_queries, **fields)
+        return self.predict(episode)[:, :, -1]
+
+
+def step_outputs(losses: Mapping[str, Tensor], batch: Mapping[str, Any]) -> dict[str, Any]:
+    """What a training step gives MMCV's runner.
+
+    Args:
+        losses: by kind, a number or one a layer (L,).
+        batch: the step's.
+
+    Returns:
+        ``loss``, the sum of all; ``log_vars``, means over the processes: the sum as ``loss``, each
+        kind's as ``loss_KIND``, each layer's as ``KIND_layerN``; ``num_samples``.
+    """
+    sums = {f'loss_{kind}': values.sum() for kind, values in losses.items()}
+    numbers = {
+        **sums,
+        **{
+            f'{kind}_layer{layer}': value
+            for kind, values in losses.items()
+            if values.dim()
+            for layer, value in enumerate(values, start=1)
+        },
+        'loss': sum(sums.values()),
+    }
+    # All at once: each number read by itself would wait for the device and the other processes.
+    values = torch.stack([*numbers.values()]).detach()
+    if dist.is_available() and dist.is_initialized():
+        dist.all_reduce(values.div_(dist.get_world_size()))
+    return {
+        'loss': numbers['loss'],
+        'log_vars': dict(zip(numbers, values.tolist(), strict=True)),
+        'num_samples': len(batch['imgs']),
+    }
+
+
+def stage_channels(backbone: nn.Module) -> tuple[int, ...]:
+    """Channels of the maps that a backbone gives, fine to coarse."""
+    if hasattr(backbone, 'out_channels'):
+        return tuple(backbone.out_channels)
+    was_training = backbone.training
+    backbone.eval()
+    with torch.no_grad():
+        maps = backbone(torch.zeros(1, 3, 64, 64))
+    backbone.train(was_training)
+    return tuple(level.shape[1] for level in maps)
