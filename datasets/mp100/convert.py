@@ -60,10 +60,13 @@ def convert(
     if add_to is not None:
         content = read_coco(add_to)
     present = CategoryNames(content)
-    converted = []
+    converted, orders = [], {}
+    folder = None if images_from is None else Path(images_from)
     for source in map(Path, inputs):
-        read = _read_labelme if source.is_dir() else _read_coco_keypoints
-        converted += read(source, None if images_from is None else Path(images_from))
+        if source.is_dir():
+            converted.append(_read_labelme(source, folder, orders))
+        else:
+            converted += _read_coco_keypoints(source, folder)
     _name(converted, {*present.shown.values(), *present.original.values()}, add_to)
 
     first = {name: _highest(content[name]) + 1 for name in ('images', 'annotations')}
@@ -162,11 +165,14 @@ def _read_coco_keypoints(file: Path, images_from: Path | None) -> list[Converted
     return converted
 
 
-def _read_labelme(folder: Path, images_from: Path | None) -> list[Converted]:
+def _read_labelme(
+    folder: Path, images_from: Path | None, orders: dict[frozenset[str], list[str]]
+) -> Converted:
     """Read a folder of labelme files as one category, named as the folder.
 
     Points are keypoints, named by their labels; a rectangle or polygon of the same group is the
-    object's box.
+    object's box. ``orders`` remembers the order of each set of labels, so that folders of the same
+    labels have the same keypoints.
     """
     files = sorted(folder.glob('*.json'))
     if not files:
@@ -182,6 +188,7 @@ def _read_labelme(folder: Path, images_from: Path | None) -> list[Converted]:
     if not objects:
         raise InputError(f'{folder}: no file has a point')
     names = list(dict.fromkeys(name for _, points, _ in objects for name in points))
+    names = orders.setdefault(frozenset(names), names)
     item.category['keypoints'] = names
     for path, points, box in objects:
         x, y, w, h = box or _box_around(list(points.values()), MARGIN)
@@ -204,7 +211,7 @@ def _read_labelme(folder: Path, images_from: Path | None) -> list[Converted]:
             f'{drawn} objects have no rectangle or polygon: their boxes are drawn around their '
             f'keypoints, {MARGIN:.0%} larger on each side'
         )
-    return [item]
+    return item
 
 
 def _read_labelme_file(file: Path, folder: Path) -> tuple[str, tuple[int, int], list[dict]]:

@@ -76,7 +76,7 @@ def unify(
     images = _merge_images(contents, problems, notes)
     categories = _merge_categories(contents, problems)
     if problems:
-        raise InputError('\n'.join(['the annotation files cannot be unified:', *problems]))
+        raise InputError(f'the annotation files cannot be unified: {"; ".join(problems)}')
     _number(images, notes)
 
     content = {

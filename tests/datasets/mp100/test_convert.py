@@ -127,6 +127,14 @@ def test_a_labelme_folder_becomes_a_category_named_as_it(labelme, tmp_path):
     assert '1 objects have no rectangle or polygon' in text
 
 
+def test_labelme_folders_of_the_same_labels_have_the_same_keypoints(labelme, tmp_path):
+    labelme([point('tip', 1, 2), point('end', 3, 4)]).rename(tmp_path / 'train')
+    labelme([point('end', 5, 6), point('tip', 7, 8)]).rename(tmp_path / 'test')
+    content, _, _ = convert([tmp_path / 'train', tmp_path / 'test'])
+    assert [x['keypoints'] for x in content['categories']] == [['tip', 'end']] * 2
+    assert content['annotations'][1]['keypoints'] == [7, 8, 2, 5, 6, 2]
+
+
 def test_labelmes_groups_are_objects_of_one_image(labelme):
     shapes = [
         point('tip', 3, 3, group_id=1),
