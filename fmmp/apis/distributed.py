@@ -7,7 +7,6 @@ import sys
 
 import torch
 import torch.distributed as dist
-from torch import nn
 from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
@@ -129,15 +128,12 @@ def collect(results: list) -> list:
     return [result for part in parts for result in part]
 
 
-def broadcast_buffers(model: nn.Module) -> None:
-    """Give every process the first one's buffers: batch norm's running means differ by process."""
-    if dist.is_available() and dist.is_initialized():
-        for buffer in model.buffers():
-            dist.broadcast(buffer, 0)
-
-
 class Distributed(DistributedDataParallel):
-    """torch's data-parallel wrapper with the step that MMCV's runner calls."""
+    """torch's data-parallel wrapper with the step that MMCV's runner calls.
+
+    Every forward pass, validation's too, begins with the first process's buffers in all of them:
+    batch norm's running means differ by process after a step.
+    """
 
     def train_step(self, batch: dict, *_: object, **__: object) -> dict:
         """The losses of this process's part of the batch; backward averages the gradients."""

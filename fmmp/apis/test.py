@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from fmmp.cli import Progress
 
 from .data import build_dataset
-from .distributed import broadcast_buffers, collect, is_first_process
+from .distributed import collect, is_first_process
 from .loaders import build_loader, loader_settings
 from .model import init_model, place_for_speed
 
@@ -28,7 +28,6 @@ def predict(model: nn.Module, loader: DataLoader) -> list[dict]:
         For each batch, of all processes, the last layer's ``points``, (B, Q, K, 2) in sides of the
         queries' crops, and the episodes' ``index``.
     """
-    broadcast_buffers(model)
     model.eval()
     progress = Progress('episodes') if is_first_process() else None
     done, results = 0, []

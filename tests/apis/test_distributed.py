@@ -116,6 +116,19 @@ def test_two_processes_log_as_one(two_processes):
     assert [line['mode'] for line in lines[1:]] == [*['train'] * 4, 'val']
 
 
+def test_two_processes_validate_the_weights_that_are_saved(two_processes):
+    folder = two_processes
+    config = Config.fromfile(str(folder / 'tiny.py'))
+    config.data.test = config.data.val
+    (log,) = (folder / 'two').glob('*.log.json')
+    logged = json.loads(log.read_text().splitlines()[-1])
+    saved = evaluate(config, folder / 'two/epoch_4.pth')['metrics']
+    before, after = weights(folder / 'two', 3), weights(folder / 'two', 4)
+    running = [name for name in before if 'running_mean' in name]
+    assert not any(torch.equal(before[name], after[name]) for name in running)
+    assert logged['NME'] == pytest.approx(saved['NME'], abs=2e-5)
+
+
 def test_two_processes_test_as_one_whether_or_not_they_divide_the_episodes(two_processes):
     folder = two_processes
     config = Config.fromfile(str(folder / 'tiny.py'))

@@ -67,11 +67,17 @@ def test_fine_tuning_starts_from_the_given_weights(small_dataset, tmp_path):
 
 
 def test_a_resumed_training_remembers_the_best_score(small_dataset, tmp_path):
-    config = tiny_config(small_dataset, tmp_path / 'work')
-    train(config, seed=0)
-    messages = load_checkpoint_file(tmp_path / 'work/latest.pth')['meta']['hook_msgs']
-    best = load_checkpoint_file(tmp_path / 'work/best_mPCK_epoch_1.pth')['meta']['hook_msgs']
-    assert messages['best_score'] == best['best_score']
+    work_dir = tmp_path / 'work'
+    train(tiny_config(small_dataset, work_dir), seed=0)
+    saved = load_checkpoint_file(work_dir / 'epoch_1.pth')
+    assert saved['meta']['hook_msgs']['best_score'] < 0.9
+    saved['meta']['hook_msgs']['best_score'] = 0.9  # as if the first epoch had been that good
+    save_atomically(saved, work_dir / 'epoch_1.pth')
+    rest = tiny_config(small_dataset, work_dir)
+    rest.total_epochs = 2
+    train(rest, auto_resume=True)
+    assert load_checkpoint_file(work_dir / 'latest.pth')['meta']['hook_msgs']['best_score'] == 0.9
+    assert [path.name for path in work_dir.glob('best_*')] == ['best_mPCK_epoch_1.pth']
 
 
 def test_weights_alone_cannot_be_resumed_and_the_way_out_is_named(small_dataset, tmp_path):
