@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from mmcv import Config
 from mmpose.models import build_posenet
@@ -51,7 +52,8 @@ def require_fitting_data(model: nn.Module, config: Config, subsets: Sequence[str
     """Make sure that a config's data are prepared as its model needs them.
 
     Raises:
-        InputError: the images' side or the number of structural references does not fit.
+        InputError: the images' side, what they are normalised with, or the number of structural
+            references does not fit.
     """
     for subset in subsets:
         settings = data_settings(config, subset)
@@ -61,11 +63,25 @@ def require_fitting_data(model: nn.Module, config: Config, subsets: Sequence[str
                 f'data.data_cfg.image_size is {settings.image_size} in data.{subset}, and the '
                 f'backbone takes multiples of {multiple}'
             )
+        _require_normalization(model.backbone, config, subset)
         if settings.num_references < model.num_references:
             raise InputError(
                 f'data.data_cfg.num_references is {settings.num_references} in data.{subset}, and '
                 f'the model reads {model.num_references}: raise it'
             )
+
+
+def _require_normalization(backbone: nn.Module, config: Config, subset: str) -> None:
+    """Compare a pipeline's mean and standard deviation with what a backbone says it takes."""
+    for number, step in enumerate(config.data[subset].get('pipeline', ())):
+        for setting in {'mean', 'std'} & step.keys():
+            wanted = getattr(backbone, f'input_{setting}', step[setting])
+            if not np.allclose(step[setting], wanted):
+                raise InputError(
+                    f'data.{subset}.pipeline.{number}.{setting} must be {[*wanted]}: images come '
+                    f'to {type(backbone).__name__} so; what its weights want is '
+                    f'model.backbone.{setting}'
+                )
 
 
 def find_release(state: dict[str, Tensor]) -> Release:

@@ -9,9 +9,11 @@ import torch
 from mmcv import Config
 from mmcv.cnn import fuse_conv_bn
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader
 
 from fmmp.cli import Progress
+from fmmp.errors import InputError
 
 from .data import build_dataset
 from .distributed import collect, is_first_process
@@ -59,13 +61,27 @@ def test(
         ``metrics``, ``per_category``, ``copy_support``, ``copy_support_per_category``, ``pairs``,
         ``num_queries``, ``pair_scores``, ``predictions`` and ``left_out``; see
         ``TestEpisodes.report``.
+
+    Raises:
+        InputError: the backbone's batch norm cannot be folded.
     """
     dataset = build_dataset(config, 'test')
     model = place_for_speed(init_model(config, checkpoint, device), config, device)
     if fuse_batch_norm:
+        _require_plain_batch_norm(model)
         model = fuse_conv_bn(model)
     with closing(build_loader(dataset, **loader_settings(config.data, 'test'))) as loader:
         return dataset.report(predict(model, loader))
+
+
+def _require_plain_batch_norm(model: nn.Module) -> None:
+    """MMCV folds a batch norm away; timm's hold the activation that follows, too."""
+    for module in model.modules():
+        if isinstance(module, _BatchNorm) and [*module.children()]:
+            raise InputError(
+                '--fuse-conv-bn: leave it out: a batch norm of this model is more than one '
+                f'({type(module).__name__})'
+            )
 
 
 def format_report(report: dict, columns: tuple[str, ...] = COLUMNS) -> str:

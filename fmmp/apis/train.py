@@ -23,6 +23,7 @@ from fmmp.checkpoints import load_training, load_weights
 from fmmp.datasets.episode_dataset import EpisodeDataset
 from fmmp.errors import InputError
 from fmmp.files import atomic_path
+from fmmp.models.backbones.pretrained import fetch_weights
 from fmmp.processes import in_first_process
 
 from .data import build_dataset
@@ -124,6 +125,8 @@ def _train(
     settings = config.model.copy()
     if resume_from or config.get('load_from'):
         settings.pretrained = None  # its weights would be replaced at once
+    else:
+        fetch_weights(settings.backbone)
     model = build_posenet(settings)
     require_fitting_data(model, config, ('train', 'val') if validate else ('train',))
     if config.get('load_from') and not resume_from:

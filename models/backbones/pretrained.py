@@ -33,6 +33,19 @@ def load_pretrained(backbone: nn.Module, source: str) -> None:
     _load(backbone, state, source)
 
 
+def fetch_weights(settings: dict) -> None:
+    """Download the weights that a backbone's config names as its own, if any, unless they are here.
+
+    The first process alone does it, at the start of a training.
+
+    Raises:
+        CheckpointError: there are no such weights, or they cannot be downloaded.
+    """
+    source = settings.get('weights')
+    if source is not None:
+        in_first_process(lambda: find_weights(source, download=True))
+
+
 def load_initial_weights(backbone: nn.Module) -> None:
     """Load the weights that a backbone's config names as its own, if any. Never downloads.
 

@@ -17,9 +17,6 @@ from fmmp.errors import InputError
 from .efficientnet_lite import is_packaged, timm_names
 from .pretrained import load_initial_weights
 
-# What the data pipeline normalises images with, whatever the backbone.
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 STRIDES = (8, 16, 32)
 
 
@@ -49,10 +46,15 @@ class TimmBackbone(nn.Module):
         out_channels: of the maps.
         strides: of the maps, in pixels.
         size_divisor: images' sides must be multiples of it.
+        input_mean, input_std: what the data pipeline must normalise images with, whatever the
+            weights: ImageNet's.
 
     Raises:
         InputError: timm has no such model, or it gives no maps at these strides.
     """
+
+    input_mean = (0.485, 0.456, 0.406)
+    input_std = (0.229, 0.224, 0.225)
 
     def __init__(
         self,
@@ -74,8 +76,8 @@ class TimmBackbone(nn.Module):
         self.model = create(model, options)
         config = self.model.pretrained_cfg
         mean, std = mean or config['mean'], std or config['std']
-        scale = [s / t for s, t in zip(IMAGENET_STD, std, strict=True)]
-        shift = [(m - n) / t for m, n, t in zip(IMAGENET_MEAN, mean, std, strict=True)]
+        scale = [s / t for s, t in zip(self.input_std, std, strict=True)]
+        shift = [(m - n) / t for m, n, t in zip(self.input_mean, mean, std, strict=True)]
         self.register_buffer('scale', torch.tensor(scale).view(3, 1, 1), persistent=False)
         self.register_buffer('shift', torch.tensor(shift).view(3, 1, 1), persistent=False)
 
@@ -153,7 +155,7 @@ class TimmBackbone(nn.Module):
         if any(length % divisor for length in imgs.shape[-2:]):
             near = max(1, round(side / divisor)) * divisor
             raise InputError(
-                f'data.<subset>.data_cfg.image_size={side}: {self.name} takes multiples of '
+                f'data.data_cfg.image_size={side}: {self.name} takes multiples of '
                 f'{divisor} pixels, such as {near}'
             )
 
@@ -176,7 +178,7 @@ def create(name: str, options: dict[str, object]) -> nn.Module:
             f'model.backbone.model={name!r}: timm {timm.__version__} has no such model; near are '
             f'{", ".join(close)}'
         )
-    for any_size in ({'dynamic_img_size': True}, {'strict_img_size': False}, {}):
+    for any_size in ({'strict_img_size': False}, {'dynamic_img_size': True}, {}):
         try:
             return timm.create_model(name, **{**any_size, **options})
         except TypeError as error:  # an unknown option

@@ -5,7 +5,7 @@ import re
 import pytest
 import timm
 import torch
-from fmmp.models.backbones.timm_backbone import IMAGENET_MEAN, IMAGENET_STD
+from fmmp.models.backbones.timm_backbone import TimmBackbone
 from mmpose.models import build_backbone
 
 import fmmp.apis  # noqa: F401 (registers the classes)
@@ -22,7 +22,7 @@ def images(side, seed=0):
     return torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(seed))
 
 
-def normalized(imgs, mean=IMAGENET_MEAN, std=IMAGENET_STD):
+def normalized(imgs, mean=TimmBackbone.input_mean, std=TimmBackbone.input_std):
     return (imgs - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
 
 
@@ -46,7 +46,7 @@ def test_maps_are_those_of_timms_features_for_images_normalised_as_the_weights_a
 
 def test_the_config_can_say_how_its_weights_want_images_normalised():
     backbone = build('test_resnet', mean=[0.1, 0.2, 0.3], std=[0.4, 0.5, 0.6]).eval()
-    plain = build('test_resnet', mean=IMAGENET_MEAN, std=IMAGENET_STD).eval()
+    plain = build('test_resnet', mean=TimmBackbone.input_mean, std=TimmBackbone.input_std).eval()
     imgs = images(32)
     with torch.no_grad():
         maps = backbone(normalized(imgs))
@@ -108,8 +108,9 @@ def test_a_frozen_backbone_never_trains():
         assert torch.equal(value, before[name])
 
 
-def test_a_backbone_that_is_not_frozen_learns():
-    backbone = build('test_resnet')
+@pytest.mark.parametrize('name', ['test_resnet', 'test_vit', 'test_convnext'])
+def test_all_of_a_backbone_that_is_not_frozen_learns(name):
+    backbone = build(name)
     sum(level.square().mean() for level in backbone(images(32))).backward()
     assert all(weight.grad is not None for weight in backbone.parameters())
 
@@ -137,7 +138,7 @@ def test_options_such_as_drop_path_go_to_timm():
         (dict(model='convnext_tinny'), "model='convnext_tinny'.* near are convnext_tiny"),
         (dict(model='resnet18.nobody'), "model='resnet18.nobody': .*nobody"),
         (dict(model='hf-hub:someone/something'), 'no such model'),
-        (dict(model='efficientvim_m1'), r'strides \[16, 32, 64\]: .*8, 16, 32'),
+        (dict(model='nest_tiny'), r'strides \[4, 8, 16\]: .*8, 16, 32'),
         (dict(model='test_resnet', dropp=1), r"other options than \['dropp'\]"),
         (dict(model='test_resnet', weights='a.pth'), "frozen=True; .*model.pretrained='a.pth'"),
     ],

@@ -1,0 +1,51 @@
+"""Training and testing with a frozen backbone of timm's."""
+
+import pytest
+import torch
+from fmmp.models.backbones.sources import find_weights, read_weights
+
+from fmmp.apis import init_model, train
+from fmmp.apis import test as evaluate
+from fmmp.checkpoints import load_checkpoint_file
+from fmmp.errors import CheckpointError, InputError
+from tests.tiny import tiny_config
+
+SOURCE = 'package:efficientnet_lite0'
+
+
+@pytest.fixture
+def config(small_dataset, tmp_path):
+    config = tiny_config(small_dataset, tmp_path / 'work')
+    config.model.backbone = dict(
+        type='TimmBackbone', model='tf_efficientnet_lite0', weights=SOURCE, frozen=True
+    )
+    return config
+
+
+def test_a_frozen_backbones_weights_come_from_their_package_not_from_checkpoints(
+    config, tmp_path
+):
+    train(config, seed=0, validate=False)
+    checkpoint = tmp_path / 'work/latest.pth'
+    state = load_checkpoint_file(checkpoint)['state_dict']
+    assert not any(name.startswith('backbone.') for name in state)
+    backbone = init_model(config, checkpoint).backbone.model
+    source = read_weights(find_weights(SOURCE))
+    assert torch.equal(backbone.conv_stem.weight, source['_conv_stem.weight'])
+    assert torch.equal(backbone.bn1.running_mean, source['_bn0.running_mean'])
+    assert evaluate(config, checkpoint)['metrics']['NME'] > 0
+    with pytest.raises(InputError, match='--fuse-conv-bn: .*BatchNormAct2d'):
+        evaluate(config, checkpoint, fuse_batch_norm=True)
+
+
+def test_images_that_are_normalised_otherwise_are_refused_with_the_setting(config):
+    config.merge_from_dict({'data.test.pipeline.2.mean': [0.5] * 3}, allow_list_keys=True)
+    message = r'data.test.pipeline.2.mean must be \[0.485, 0.456, 0.406\].*model.backbone.mean'
+    with pytest.raises(InputError, match=message):
+        init_model(config)
+
+
+def test_a_training_whose_backbones_weights_there_are_not_does_not_start(config):
+    config.model.backbone['weights'] = 'timm:resnet51'
+    with pytest.raises(CheckpointError, match='timm:resnet51: timm has no such weights'):
+        train(config, seed=0)
