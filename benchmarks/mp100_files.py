@@ -92,7 +92,7 @@ def make_up_sources(content: dict, folder: Path) -> Path:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).touch()
         root.mkdir(parents=True, exist_ok=True)
-        copies[source.name] = str(root)
+        copies[source.name] = source.name  # relative to sources.yml
         if source.layout == 'frames':
             [found] = images.values()
             width, height = next(((x['width'], x['height']) for x in found.values()), (1, 1))
@@ -103,7 +103,8 @@ def make_up_sources(content: dict, folder: Path) -> Path:
                 (root / name).mkdir(exist_ok=True)
         elif source.layout == 'matched':
             write_json(_renamed(content, source), root / 'own.json')
-            copies[source.name] = {'images': str(root), 'annotations': str(root / 'own.json')}
+            own = f'{source.name}/own.json'
+            copies[source.name] = {'images': source.name, 'annotations': own}
     (folder / 'sources.yml').write_text(yaml.safe_dump(copies))
     return folder / 'sources.yml'
 

@@ -98,7 +98,8 @@ def _plan(
             plan = _plan_frames(local.images, images)
         else:
             plan = _plan_folder(local.images, category, images, find, copy)
-            plan.notes += _too_few(_own_folder(local.images, category), category, source)
+            if images is None or plan.missing:
+                plan.notes += _too_few(_own_folder(local.images, category), category, source)
         plans[category] = plan
     return plans
 
@@ -290,8 +291,8 @@ def format_report(report: dict) -> str:
             what += f', {row["annotated"] - len(row["missing"])} of {row["annotated"]} annotated'
         lines.append(f'{row["name"]}: {what}')
         lines += [f'    ! {note}' for note in row['notes']]
-        if row['missing'] and not row['notes']:
-            name, why = next(iter(row['missing'].items()))
+        name, why = next(iter(row['missing'].items()), (None, None))
+        if name and why not in row['notes']:
             lines.append(f'    ! {len(row["missing"])} images missing, first {name}: {why}')
         if row['done'] and row['done']['in_the_way']:
             lines.append(f'    ! {row["done"]["in_the_way"]} left: no links of ours are in the way')
