@@ -94,7 +94,7 @@ def _of_hub(source: str, download: bool) -> Path:
     except Exception as error:  # the hub's, the network's, the disk's
         way_out = (
             f'put https://huggingface.co/{config.hf_hub_id}/resolve/main/model.safetensors '
-            'anywhere and name that file instead'
+            'anywhere and name that file instead, or None for random weights'
         )
         if not download:
             raise CheckpointError(

@@ -22,9 +22,7 @@ def config(small_dataset, tmp_path):
     return config
 
 
-def test_a_frozen_backbones_weights_come_from_their_package_not_from_checkpoints(
-    config, tmp_path
-):
+def test_a_frozen_backbones_weights_come_from_their_package_not_from_checkpoints(config, tmp_path):
     train(config, seed=0, validate=False)
     checkpoint = tmp_path / 'work/latest.pth'
     state = load_checkpoint_file(checkpoint)['state_dict']

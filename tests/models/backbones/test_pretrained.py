@@ -47,6 +47,14 @@ def test_a_file_of_timms_weights_fills_the_backbone(name, suffix, tmp_path):
         assert torch.equal(value, state[tensor])
 
 
+def test_a_publishers_file_is_renamed_as_timm_does(tmp_path):
+    state = timm.create_model('vit_small_patch14_dinov2', depth=1, num_classes=0).state_dict()
+    torch.save({**state, 'mask_token': torch.zeros(1, 384)}, tmp_path / 'dinov2_vits14.pth')
+    backbone = build('vit_small_patch14_dinov2', depth=1)
+    load_pretrained(backbone, str(tmp_path / 'dinov2_vits14.pth'))
+    assert torch.equal(backbone.model.pos_embed, state['pos_embed'])
+
+
 def test_a_detectors_backbone_fills_another(name, tmp_path):
     source, target = build(name), build(name)
     state = {f'backbone.{tensor}': value for tensor, value in source.state_dict().items()}
