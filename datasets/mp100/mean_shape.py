@@ -37,7 +37,7 @@ def mean_shape(keypoints: np.ndarray, visible: np.ndarray, iterations: int = 20)
     points = np.where(visible[..., None], keypoints, np.nan).astype(float)
     shape = _normalised(points[visible.sum(1).argmax()])
     for _ in range(iterations):
-        aligned = np.stack([_align(instance, shape) for instance in points])
+        aligned = _align(points, shape)
         count = np.isfinite(aligned).sum(0)
         total = np.nansum(aligned, axis=0)
         shape = _normalised(np.where(count, total / np.maximum(count, 1), shape))
@@ -50,21 +50,23 @@ def _normalised(shape: np.ndarray) -> np.ndarray:
     return centred / size if size else centred
 
 
-def _align(instance: np.ndarray, shape: np.ndarray) -> np.ndarray:
-    """Bring an instance (K_c, 2) onto a shape by least squares; NaN if they share too few."""
-    common = np.isfinite(instance[:, 0]) & np.isfinite(shape[:, 0])
-    if common.sum() < 2:
-        return np.full_like(instance, np.nan)
-    here, there = instance[common], shape[common]
-    center, target = here.mean(0), there.mean(0)
-    spread = ((here - center) ** 2).sum()
-    if spread == 0:
-        return np.full_like(instance, np.nan)
-    u, stretch, vt = np.linalg.svd((here - center).T @ (there - target))
-    if common.sum() == 2 and np.linalg.det(u @ vt) < 0:  # two points show no reflection
-        u[:, 1] *= -1
-        stretch[1] *= -1
-    return (instance - center) @ (u @ vt) * (stretch.sum() / spread) + target
+def _align(instances: np.ndarray, shape: np.ndarray) -> np.ndarray:
+    """Bring instances (N, K_c, 2) onto a shape by least squares; NaN where they share too few."""
+    common = np.isfinite(instances[..., 0]) & np.isfinite(shape[:, 0])
+    count = common.sum(1)
+    weights = (common / np.maximum(count, 1)[:, None])[..., None]
+    center = np.nansum(instances * weights, 1, keepdims=True)
+    target = np.nansum(shape * weights, 1, keepdims=True)
+    here = np.where(common[..., None], instances - center, 0)
+    there = np.where(common[..., None], shape - target, 0)
+    u, stretch, vt = np.linalg.svd(here.transpose(0, 2, 1) @ there)
+    mirrored = (count == 2) & (np.linalg.det(u @ vt) < 0)  # two points show no reflection
+    u[mirrored, :, 1] *= -1
+    stretch[mirrored, 1] *= -1
+    spread = (here**2).sum((1, 2))
+    spread[(count < 2) | (spread == 0)] = np.nan
+    scale = (stretch.sum(1) / spread)[:, None, None]
+    return (instances - center) @ (u @ vt) * scale + target
 
 
 def _minimum_spanning_tree(shape: np.ndarray) -> Links:
