@@ -138,16 +138,23 @@ class TimmBackbone(nn.Module):
         """Compute the maps (B, C_l, H / stride, W / stride), fine to coarse, of images.
 
         Raises:
-            InputError: a side is not a multiple of ``size_divisor``.
+            InputError: a side is not a multiple of ``size_divisor``, or timm made the model for
+                another size.
         """
         self._check_size(imgs)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            maps = self.model.forward_intermediates(
-                imgs * self.scale + self.shift,
-                indices=self.indices,
-                norm=self.plain,
-                intermediates_only=True,
-            )
+            try:
+                maps = self.model.forward_intermediates(
+                    imgs * self.scale + self.shift,
+                    indices=self.indices,
+                    norm=self.plain,
+                    intermediates_only=True,
+                )
+            except AssertionError as error:  # how timm refuses a size
+                raise InputError(
+                    f'{self.name} takes no images of {max(imgs.shape[-2:])} pixels ({error}): '
+                    'set model.backbone.img_size to data.data_cfg.image_size'
+                ) from error
             return pyramid(*maps) if self.plain else tuple(maps)
 
     def _check_size(self, imgs: Tensor) -> None:

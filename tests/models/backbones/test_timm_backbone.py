@@ -97,6 +97,13 @@ def test_an_image_size_that_does_not_fit_is_named_with_one_that_does(name, near)
         build(name)(images(105))
 
 
+def test_a_model_made_for_one_size_takes_another_as_an_option():
+    name = 'vit_relpos_small_patch16_224'
+    with pytest.raises(InputError, match=f'{name} takes no images of 64 .*img_size'):
+        build(name, depth=1)(images(64))
+    assert build(name, depth=1, img_size=64)(images(64))[1].shape[-2:] == (4, 4)
+
+
 def test_a_frozen_backbone_never_trains():
     backbone = build('test_resnet', frozen=True)
     before = {name: value.clone() for name, value in backbone.state_dict().items()}
