@@ -134,19 +134,15 @@ except PackageNotFoundError:
 origin = json.loads(project.read_text('direct_url.json') or '{}')
 installed = Path(project.locate_file(f'fmmp-{project.version}.dist-info/METADATA'))
 ops = Path('models/ops')
-structure = Path('datasets/structure.cpp')
-sources = [Path('setup.py'), ops / 'build.py', *(ops / 'csrc').iterdir(), structure]
+sources = [Path('setup.py'), ops / 'build.py', *(ops / 'csrc').iterdir()]
 build = runpy.run_path(str(ops / 'build.py'))
-suffix = sysconfig.get_config_var('EXT_SUFFIX')
-compiled = [ops / (build['library_name'](version('torch')) + suffix)]
-if build['has_python_headers']():
-    compiled.append(structure.with_name(f'_structure{suffix}'))
+library = build['library_name'](version('torch')) + sysconfig.get_config_var('EXT_SUFFIX')
 compiles = os.environ.get('FMMP_OPS') != '0' and shutil.which(os.environ.get('CXX', 'c++'))
 sys.exit(
     origin.get('url') != Path.cwd().as_uri()
     or not origin.get('dir_info', {}).get('editable')
     or installed.stat().st_mtime < max(path.stat().st_mtime for path in sources)
-    or bool(compiles and not all(path.exists() for path in compiled))
+    or bool(compiles and not (ops / library).exists())
 )
 PY
 }

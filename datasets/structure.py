@@ -1,6 +1,5 @@
 """Structural references: the keypoints around each keypoint on the skeleton."""
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,58 +28,47 @@ def structural_references(
     """
     if count < 1:
         raise ValueError(f'{count} references were asked for: at least 1, the keypoint itself')
-    visible = np.ascontiguousarray(visible, bool)
-    links = np.ascontiguousarray(skeleton, np.int64)
+    visible, links = np.asarray(visible, bool), np.asarray(skeleton, np.int64)
     if not links.size:
         links = links.reshape(0, 2)
     if visible.ndim != 1 or links.shape[1:] != (2,):
         raise ValueError(
             f'expected visible (K,) and links (E, 2), got {visible.shape} and {links.shape}'
         )
-    index = np.empty((len(visible), count), np.int64)
-    hops = np.empty_like(index)
-    search(visible, links, index, hops)
-    return index, hops
+    neighbours = _visible_neighbours(visible.tolist(), links.tolist())
+    found = [_breadth_first(neighbours, keypoint, count) for keypoint in range(len(visible))]
+    table = np.array(found, np.int64).reshape(-1, 2, count)
+    return np.ascontiguousarray(table[:, 0]), np.ascontiguousarray(table[:, 1])
 
 
-def search_in_python(
-    visible: np.ndarray, links: np.ndarray, index: np.ndarray, hops: np.ndarray
-) -> None:
-    """Fill ``index`` and ``hops`` with what `structural_references` finds."""
+def _visible_neighbours(visible: list[bool], links: list[list[int]]) -> list[list[int]]:
+    """Return where a search goes on to from each keypoint: from invisible ones, nowhere."""
     neighbours = [[] for _ in visible]
-    for i, j in links.tolist():
+    for i, j in links:
         if not (0 <= i < len(visible) and 0 <= j < len(visible)):
             raise ValueError(f'link ({i}, {j}) names none of the {len(visible)} keypoints')
         if visible[i]:
             neighbours[i].append(j)
         if visible[j]:
             neighbours[j].append(i)
-
-    index[:] = np.arange(len(visible))[:, None]
-    hops[:] = 0
-    for keypoint in range(len(visible)):
-        found = _breadth_first(neighbours, keypoint, index.shape[1])
-        index[keypoint, : len(found)] = list(found)
-        hops[keypoint, : len(found)] = list(found.values())
+    return neighbours
 
 
-def _breadth_first(neighbours: list[list[int]], start: int, count: int) -> dict[int, int]:
-    """Return up to ``count`` keypoints in the order of their finding, with their hop counts."""
-    found = {start: 0}
-    queue = [start]
-    for keypoint in queue:  # grows as keypoints are found
+def _breadth_first(
+    neighbours: list[list[int]], start: int, count: int
+) -> tuple[list[int], list[int]]:
+    """Return ``count`` keypoints in the order of their finding, and their hops.
+
+    Places left over hold ``start``.
+    """
+    found, hops, known = [start], [0], {start}
+    for keypoint, distance in zip(found, hops, strict=True):  # both grow as keypoints are found
+        if len(found) >= count:
+            break
         for neighbour in neighbours[keypoint]:
-            if len(found) == count:
-                return found
-            if neighbour not in found:
-                found[neighbour] = found[keypoint] + 1
-                queue.append(neighbour)
-    return found
-
-
-try:  # the same, compiled: it takes a twentieth of the time
-    from ._structure import search
-except ImportError as error:
-    search = search_in_python
-    if not isinstance(error, ModuleNotFoundError):
-        warnings.warn(f'{error}: `bash install.sh` compiles it anew', stacklevel=1)
+            if neighbour not in known:
+                known.add(neighbour)
+                found.append(neighbour)
+                hops.append(distance + 1)
+    rest = max(0, count - len(found))
+    return (found + [start] * rest)[:count], (hops + [0] * rest)[:count]

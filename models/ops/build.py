@@ -1,6 +1,4 @@
-"""How setup.py compiles the ops, and the search of `fmmp.datasets.structure`.
-
-Both are compiled where torch and a compiler are there, and neither where one is missing.
+"""How setup.py compiles the ops: where torch and a compiler are there, and else not.
 
 ``FMMP_OPS`` is ``0`` (compile nothing), ``cpu`` or ``cuda`` (fail where that cannot be compiled);
 unset, what can be compiled is.
@@ -13,7 +11,6 @@ import re
 import shutil
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 SOURCES = ('schema.cpp', 'cpu.cpp', 'meta.cpp', 'autograd.cpp', 'autocast.cpp')
@@ -45,7 +42,7 @@ def setup_arguments() -> dict:
     if missing:
         if wanted:
             raise SystemExit(f'FMMP_OPS={wanted}: {missing}')
-        say(f'the ops are not compiled, FMMP will run in plain PyTorch and Python: {missing}')
+        say(f'the ops are not compiled, FMMP will run in plain PyTorch: {missing}')
         return {}
 
     home, reason = (None, 'FMMP_OPS=cpu') if wanted == 'cpu' else cuda_toolkit(torch.version.cuda)
@@ -58,7 +55,6 @@ def setup_arguments() -> dict:
             os.environ.setdefault('TORCH_CUDA_ARCH_LIST', GPUS)
     say(f'compiling the ops for the CPU{" and for CUDA" if with_cuda else f" ({reason})"}')
 
-    from setuptools import Extension
     from torch.utils.cpp_extension import BuildExtension, CppExtension, CUDAExtension
 
     folder = 'models/ops/csrc'
@@ -68,18 +64,7 @@ def setup_arguments() -> dict:
         depends=sorted(map(str, Path(folder).glob('*.*h'))),
         extra_compile_args={'cxx': compile_arguments(), 'nvcc': ['-O3']},
     )
-    extensions = [extension]
-    if has_python_headers():
-        name, source = 'fmmp.datasets._structure', 'datasets/structure.cpp'
-        extensions.append(Extension(name, [source], extra_compile_args=['-O3', '-g0']))
-    else:
-        say('the search for structural references stays in Python: its C headers are missing')
-    return {'ext_modules': extensions, 'cmdclass': {'build_ext': BuildExtension}}
-
-
-def has_python_headers() -> bool:
-    """Whether extensions of this Python can be compiled; the ops need no header of it."""
-    return Path(sysconfig.get_path('include'), 'Python.h').exists()
+    return {'ext_modules': [extension], 'cmdclass': {'build_ext': BuildExtension}}
 
 
 def compile_arguments() -> list[str]:

@@ -1,28 +1,6 @@
-import os
-
 import numpy as np
 import pytest
-from fmmp.datasets import structural_references, structure
-
-COMPILED = structure.search
-
-
-@pytest.fixture
-def compiled(compiler):
-    """The compiled search, which install.sh leaves where there is a compiler."""
-    if COMPILED is structure.search_in_python:
-        assert os.environ.get('FMMP_OPS') == '0', 'datasets/structure.cpp is not compiled'
-        pytest.skip('FMMP_OPS=0')
-    return COMPILED
-
-
-@pytest.fixture(params=['compiled', 'in Python'], autouse=True)
-def search(request, monkeypatch):
-    """Runs each test with the compiled search and with the one in Python."""
-    if request.param == 'compiled':
-        request.getfixturevalue('compiled')
-    else:
-        monkeypatch.setattr(structure, 'search', structure.search_in_python)
+from fmmp.datasets import structural_references
 
 
 def test_references_follow_the_order_in_which_links_are_listed():
@@ -77,17 +55,3 @@ def test_inputs_of_other_shapes_are_an_error(visible, skeleton):
 def test_no_references_cannot_be_asked_for():
     with pytest.raises(ValueError, match='0 references'):
         structural_references(np.ones(2, bool), [[0, 1]], count=0)
-
-
-@pytest.mark.parametrize('search', ['compiled'], indirect=True)
-def test_the_compiled_search_finds_what_the_one_in_python_finds(monkeypatch):
-    random = np.random.default_rng(0)
-    for _ in range(200):
-        keypoints = random.integers(1, 40)
-        skeleton = random.integers(keypoints, size=(random.integers(60), 2))
-        case = random.random(keypoints) < 0.8, skeleton, int(random.integers(1, 20))
-        found = structural_references(*case)
-        with monkeypatch.context() as patch:
-            patch.setattr(structure, 'search', structure.search_in_python)
-            expected = structural_references(*case)
-        np.testing.assert_array_equal(found, expected)
