@@ -101,6 +101,8 @@ class TimmBackbone(nn.Module):
         self.out_channels = tuple(channels * 3 if self.plain else channels)
         names = set(self.model.state_dict())
         self.indices = self.model.prune_intermediate_layers(indices, prune_norm=not self.plain)
+        if hasattr(self.model, 'head'):  # of ConvNeXt, timm before 1.0.31 leaves a norm
+            self.model.head = nn.Identity()
         self.unused = names - set(self.model.state_dict())  # the classifier, mostly
         if frozen:
             self.requires_grad_(False)
