@@ -240,13 +240,14 @@ def _labelme_objects(
     groups = defaultdict(lambda: ({}, []))
     for shape in shapes:
         try:
-            kind, label = shape.get('shape_type'), shape['label']
+            kind, label, group = shape.get('shape_type'), shape['label'], shape.get('group_id')
             corners = [(float(x), float(y)) for x, y in shape['points']]
-            if kind == 'point' and len(corners) != 1:
+            if (kind == 'point' and len(corners) != 1) or not isinstance(label, str):
                 raise ValueError
+            hash(group)  # a TypeError for a list
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f'{file}: a shape has no label and points x, y: {shape!r}') from error
-        points, outline = groups[shape.get('group_id')]
+        points, outline = groups[group]
         if kind == 'point':
             if label in points:
                 raise InputError(

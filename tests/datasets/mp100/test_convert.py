@@ -164,6 +164,8 @@ def test_the_size_of_a_labelme_image_is_read_where_the_file_does_not_say(labelme
         ([point('tip', 1, 1), point('tip', 2, 2)], {}, r"0\.json: one object has two points 'tip'"),
         ([{'points': [[1, 1]]}], {}, r'0\.json: a shape has no label'),
         ([point('tip', 1, 1) | {'points': []}], {}, r'0\.json: a shape has no label and points'),
+        ([point(3, 1, 1)], {}, r'0\.json: a shape has no label and points'),
+        ([point('tip', 1, 1) | {'group_id': [1]}], {}, r'0\.json: a shape has no label'),
         ([rectangle(1, 1, 2, 2)], {}, 'spoon: no file has a point'),
         ([], {'shapes': None}, r'0\.json: not of labelme'),
     ],
