@@ -22,7 +22,11 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_arguments(parser)
-    parser.add_argument('checkpoint', help="ours or one of the authors' release")
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help="ours or one of a method's authors; none for methods without training",
+    )
     parser.add_argument('--out', help='JSON file for metrics, pairs and predictions')
     parser.add_argument('--work-dir', help='folder for results.json, unless --out is given')
     parser.add_argument('--show-dir', help='folder for pictures, three a category, and their sheet')

@@ -7,6 +7,7 @@ require_openmmlab()  # before what follows fails for want of it
 import fmmp.datasets.evaluation
 import fmmp.datasets.training
 import fmmp.models.backbones.timm_backbone
+import fmmp.models.detectors.feature_matching
 import fmmp.models.detectors.fmmp
 import fmmp.models.heads.recurrent_mining_head
 import fmmp.models.necks.feature_pyramid  # noqa: F401

@@ -13,9 +13,10 @@ from fmmp.errors import InputError
 
 from ..episode import Episode
 from ..layers.encodings import PointEncoding, order_encoding
-from ..layers.features import Levels, features_at, mean_over_shots
+from ..layers.features import Levels, features_at, finest_level, mean_over_shots
 from ..layers.fgsa import ATTENTIONS
 from ..layers.initialization import xavier
+from ..layers.matching import MatchedSupports, Matcher, describe
 from ..layers.miner import Miner
 from ..layers.structure import STRUCTURES, choose_references
 
@@ -31,6 +32,7 @@ class MinedSupports(NamedTuple):
         references: (B, S, K, ≥M) long, the structural references.
         tokens: (B, S, N, D), the images.
         visible: (B, S, K) bool.
+        matched: what the queries' starting points are matched with, if they are.
     """
 
     embed: Tensor
@@ -40,6 +42,7 @@ class MinedSupports(NamedTuple):
     references: Tensor
     tokens: Tensor
     visible: Tensor
+    matched: MatchedSupports | None = None
 
     def for_each_query(self, queries: int) -> MinedSupports:
         """The same for each of Q queries: (B·Q, …)."""
@@ -72,6 +75,9 @@ class RecurrentMiningHead(nn.Module):
             keypoint to every other, ``off``: ordinary deformable attention.
         mine_support: mine the supports again in every layer (recurrent support mining); off, the
             supports' features at their keypoints start the embedding and that is all.
+        initial_points: where a query's keypoints start: ``center``, all at the image's centre (the
+            authors' release), or ``matching``, where the finest level's tokens match those at the
+            supports' keypoints, near the supports' places.
         mix_loss_weight: β, weight of the padded keypoints' loss.
 
     Raises:
@@ -91,11 +97,13 @@ class RecurrentMiningHead(nn.Module):
         attention: str = 'branches',
         structure: str = 'given',
         mine_support: bool = True,
+        initial_points: str = 'center',
         mix_loss_weight: float = 0.5,
     ) -> None:
         super().__init__()
         _check_choice('attention', attention, ATTENTIONS)
         _check_choice('structure', structure, STRUCTURES)
+        _check_choice('initial_points', initial_points, ('center', 'matching'))
         if embed_dims % num_heads:
             raise InputError(f'embed_dims={embed_dims} is no multiple of num_heads={num_heads}')
         if structure == 'off':
@@ -122,6 +130,9 @@ class RecurrentMiningHead(nn.Module):
                 for _ in range(num_layers)
             )
 
+        self.matcher = None
+        if initial_points == 'matching':
+            self.matcher = Matcher(temperature=20.0, turns=1, mirrored=False, learned=True)
         self.point_encoding = PointEncoding(embed_dims)
         self.query_miners = miners()
         self.support_miners = miners() if mine_support else None
@@ -147,6 +158,10 @@ class RecurrentMiningHead(nn.Module):
             tokens=tokens,
             visible=visible,
         )
+        if self.matcher is not None:
+            described = describe([finest_level(tokens, levels)])
+            matched = self.matcher.encode_supports(described, points, visible)
+            state = state._replace(matched=matched)
         return state._replace(embed=self._mine_supports(0, state.embed, state, levels))
 
     def forward(self, state: MinedSupports, tokens: Tensor, levels: Levels) -> Tensor:
@@ -161,9 +176,9 @@ class RecurrentMiningHead(nn.Module):
             (B, Q, L, K, 2), each layer's points in [0, 1].
         """
         batch, queries = tokens.shape[:2]
+        point = self._initial_points(state, tokens, levels).flatten(0, 1)
         state, tokens = state.for_each_query(queries), tokens.flatten(0, 1)
         embed, references = state.embed, state.references[:, -1]
-        point = state.points.new_full((len(tokens), *state.points.shape[2:]), 0.5)
         logit = torch.logit(point, eps=1e-3)
         predictions = []
         for layer, (miner_q, mlp) in enumerate(
@@ -177,6 +192,12 @@ class RecurrentMiningHead(nn.Module):
             predictions.append(logit.sigmoid())
             point, logit = predictions[-1].detach(), logit.detach()
         return torch.stack(predictions, dim=1).unflatten(0, (batch, queries))
+
+    def _initial_points(self, state: MinedSupports, tokens: Tensor, levels: Levels) -> Tensor:
+        """Where the queries' keypoints start: (B, Q, K, 2)."""
+        if self.matcher is None:
+            return state.points.new_full((*tokens.shape[:2], *state.points.shape[2:]), 0.5)
+        return self.matcher(state.matched, describe([finest_level(tokens, levels)]))
 
     def _mine_supports(
         self, layer: int, embed: Tensor, state: MinedSupports, levels: Levels

@@ -47,6 +47,22 @@ def test_a_fresh_model_predicts_the_centre_in_every_layer():
     torch.testing.assert_close(predictions, torch.full_like(predictions, 0.5))
 
 
+def test_matched_starts_are_where_the_finest_tokens_match_and_their_parameters_learn():
+    model = build_posenet(settings(initial_points='matching'))  # fresh layers do not move
+    batch = episodes()
+    losses = model.loss(**batch, num_keypoints=torch.tensor([4, 10]))
+    sum(losses.values()).backward()
+    assert all(p.grad.abs() > 0 for p in model.keypoint_head.matcher.parameters())
+    batch['imgs'][:, 1] = batch['imgs'][:, 0]  # the query is the support
+    with torch.no_grad():
+        model.keypoint_head.matcher.log_temperature.fill_(8)
+        found = model.eval().forward_points(**batch)[:, -1]
+    visible = batch['visible'][:, 0]
+    inside = ((batch['points'][:, 0] - 0.5).abs() < 0.4).all(-1)
+    error = (found - batch['points'][:, 0]).abs().amax(-1)
+    assert error[visible & inside].median() < 1 / 16  # half a cell of the finest level's eight
+
+
 def test_fgsa_starts_with_uniform_attention_on_a_ring_around_each_reference():
     fgsa = build_posenet(settings()).keypoint_head.query_miners[0].fgsa
     assert not fgsa.sampling_offsets.weight.any() and not fgsa.attention_weights.weight.any()
@@ -77,9 +93,14 @@ def test_predictions_of_a_batch_are_those_of_its_episodes_alone():
     torch.testing.assert_close(together, torch.cat(alone), atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize('query_batch_size', [1, 2, 5])
-def test_queries_that_share_supports_are_predicted_as_pair_by_pair(query_batch_size):
-    model, batch = build(), episodes(batch=2, shots=2, queries=5)
+@pytest.mark.parametrize(
+    ('query_batch_size', 'initial_points'), [(1, 'center'), (2, 'center'), (5, 'matching')]
+)
+def test_queries_that_share_supports_are_predicted_as_pair_by_pair(
+    query_batch_size, initial_points
+):
+    model = build(initial_points=initial_points)
+    batch = episodes(batch=2, shots=2, queries=5)
     model.test_cfg = dict(query_batch_size=query_batch_size)
     together = model.predict_episodes(**batch, num_queries=5)
     for query in range(5):
@@ -124,6 +145,7 @@ def test_losses_count_the_querys_visible_keypoints_real_and_padded_apart():
         dict(structure='off'),
         dict(attention='heads'),
         dict(mine_support=False),
+        dict(initial_points='matching'),
     ],
     ids=lambda head: '-'.join(map(str, *head.items())),
 )

@@ -1,0 +1,11 @@
+# EfficientNet-Lite0, frozen, with ImageNet weights out of the package that install.sh brings.
+model = dict(
+    backbone=dict(
+        type='TimmBackbone',
+        model='tf_efficientnet_lite0',
+        weights='package:efficientnet_lite0',
+        frozen=True,
+        mean=[127 / 255] * 3,
+        std=[128 / 255] * 3,
+    ),
+)

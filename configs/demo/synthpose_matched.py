@@ -1,0 +1,15 @@
+# The demo on a frozen backbone with ImageNet's weights, its queries starting from a match.
+_base_ = ['synthpose.py']
+
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type='TimmBackbone',
+        model='tf_efficientnet_lite0',
+        weights='package:efficientnet_lite0',
+        frozen=True,
+        mean=[127 / 255] * 3,
+        std=[128 / 255] * 3,
+    ),
+    keypoint_head=dict(initial_points='matching'),
+)

@@ -1,0 +1,78 @@
+"""Matching of a backbone's features without training: a second floor beside copying."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from mmpose.models.builder import POSENETS
+from torch import Tensor
+
+from ..episode import Episode
+from ..layers.matching import MatchedSupports, Matcher, describe
+from .base import EpisodeDetector, Features
+
+
+@POSENETS.register_module()
+class FeatureMatching(EpisodeDetector):
+    """Finds keypoints by the similarity of features and a prior on their place.
+
+    See `fmmp.models.layers.matching` for the equations.
+
+    Args:
+        backbone: config of a backbone, frozen, that gives maps fine to coarse.
+        levels: which of these are used [all].
+        matcher: arguments of `Matcher`: temperature, prior and its candidates.
+        remove_position_bias: subtract from each level what it gives at each place for images of
+            noise, in the mean; the features of vision transformers hold their place in the image.
+        others: further arguments of `EpisodeDetector`.
+    """
+
+    trainable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        backbone: dict,
+        levels: Sequence[int] | None = None,
+        matcher: dict | None = None,
+        remove_position_bias: bool = False,
+        **others: Any,
+    ) -> None:
+        super().__init__(backbone, **others)
+        self.matcher = Matcher(**(matcher or {}))
+        self.requires_grad_(False)
+        self.levels = levels
+        self.remove_position_bias = remove_position_bias
+        self._bias_of = {}  # by the images' size
+
+    def extract_features(self, episode: Episode) -> tuple[Features, Features]:
+        """One map of descriptors of unit length: (B, S, C, H, W) and (B, Q, C, H, W)."""
+        imgs = episode.imgs.flatten(0, 1)
+        maps = self._maps(imgs)
+        if self.remove_position_bias:
+            maps = [level - bias for level, bias in zip(maps, self._bias(imgs), strict=True)]
+        described = describe(maps).unflatten(0, episode.imgs.shape[:2])
+        return [described[:, : episode.num_shots]], [described[:, episode.num_shots :]]
+
+    def encode_supports(self, features: Features, supports: Episode) -> MatchedSupports:
+        """Descriptors and prior places of the supports' keypoints."""
+        return self.matcher.encode_supports(features[0], supports.points, supports.visible)
+
+    def decode(self, state: MatchedSupports, features: Features) -> Tensor:
+        """Match every query: (B, Q, 1, K, 2)."""
+        return self.matcher(state, features[0])[:, :, None]
+
+    def _maps(self, imgs: Tensor) -> list[Tensor]:
+        maps = self.backbone(imgs)
+        return [maps[level] for level in self.levels or range(len(maps))]
+
+    def _bias(self, imgs: Tensor, count: int = 16) -> list[Tensor]:
+        """Each level's mean over images of noise, (1, C_l, H_l, W_l)."""
+        key = imgs.shape[-2:], imgs.device
+        if key not in self._bias_of:
+            generator = torch.Generator().manual_seed(0)
+            noise = torch.randn(count, 3, *imgs.shape[-2:], generator=generator).to(imgs)
+            with torch.no_grad():
+                self._bias_of[key] = [level.mean(0, keepdim=True) for level in self._maps(noise)]
+        return self._bias_of[key]

@@ -1,0 +1,147 @@
+"""Matching of features: its equations, and the detector over them."""
+
+import math
+
+import pytest
+import torch
+from fmmp.models.episode import Episode
+from fmmp.models.layers.matching import (
+    Matcher,
+    describe,
+    descriptors_at,
+    match,
+    turned_and_mirrored,
+)
+from mmpose.models import build_posenet
+
+from fmmp.errors import InputError
+
+K = 7
+
+
+def tensors(seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    similarity = torch.rand(2, K, 6, 9, generator=generator) * 2 - 1
+    candidates = torch.rand(2, 4, K, 2, generator=generator)
+    visible = torch.rand(2, K, generator=generator) < 0.7
+    return similarity, candidates, visible
+
+
+def plainly(similarity, candidates, visible, temperature, prior, cost):
+    """One pair, candidate by candidate, every logit written out."""
+    height, width = similarity.shape[-2:]
+    cells = torch.tensor(
+        [[(x + 0.5) / width, (y + 0.5) / height] for y in range(height) for x in range(width)]
+    )
+    found = []
+    for number, places in enumerate(candidates):
+        distance = ((places[:, None] - cells) ** 2).sum(-1)
+        logits = temperature * (similarity.flatten(1) - prior * distance)
+        evidence = logits.logsumexp(-1)[visible].sum() - (cost if number else 0)
+        found.append((evidence.item(), logits.softmax(-1) @ cells))
+    return max(found, key=lambda one: one[0])[1]
+
+
+@pytest.mark.parametrize('temperature', [5.0, 40.0])
+def test_the_factored_sums_are_those_of_every_logit(temperature):
+    similarity, candidates, visible = tensors()
+    points, _ = match(similarity, candidates, visible, temperature, 3.0, 2.0)
+    for one in range(2):
+        expected = plainly(
+            similarity[one], candidates[one], visible[one], temperature, prior=3.0, cost=2.0
+        )
+        torch.testing.assert_close(points[one], expected, atol=1e-5, rtol=0)
+
+
+def test_a_prior_far_outside_the_image_gives_finite_points_and_gradients():
+    similarity, candidates, visible = tensors()
+    temperature = torch.tensor(40.0, requires_grad=True)
+    points, _ = match(similarity, candidates + 3, visible, temperature, 3.0)
+    points.sum().backward()
+    assert points.isfinite().all() and temperature.grad.isfinite()
+
+
+def test_a_costly_candidate_must_bring_more_evidence():
+    similarity = torch.zeros(1, 1, 8, 8)
+    similarity[..., 6, 6] = 1  # the look-alike lies at the second candidate's place
+    candidates = torch.tensor([[[[0.2, 0.2]], [[0.8, 0.8]]]])
+    visible = torch.ones(1, 1, dtype=torch.bool)
+    assert match(similarity, candidates, visible, cost=2.0)[1].item() == 1
+    assert match(similarity, candidates, visible, cost=100.0)[1].item() == 0
+
+
+def test_candidates_are_the_points_then_turned_ones_each_followed_by_its_mirror_image():
+    points = torch.tensor([[[0.2, 0.4], [0.6, 0.4], [0.9, 0.9]]])
+    visible = torch.tensor([[True, True, False]])
+    found = turned_and_mirrored(points, visible, turns=4, mirrored=True)[0]
+    assert found.shape == (8, 3, 2)
+    assert torch.equal(found[0], points[0])
+    torch.testing.assert_close(found[1], points[0] * torch.tensor([-1, 1]) + torch.tensor([1, 0]))
+    # A quarter turn about the visible ones' mean (0.4, 0.4), which goes to the centre.
+    torch.testing.assert_close(found[2], torch.tensor([[0.5, 0.3], [0.5, 0.7], [0.0, 1.0]]))
+
+
+def test_descriptors_have_unit_length_and_that_at_a_cells_middle_is_the_cells():
+    maps = [torch.rand(2, 5, 8, 8) + 0.1, torch.rand(2, 3, 4, 4) + 0.1]
+    described = describe(maps)
+    assert described.shape == (2, 8, 8, 8)
+    torch.testing.assert_close(described.norm(dim=1), torch.ones(2, 8, 8))
+    point = torch.tensor([[[2.5 / 8, 5.5 / 8]]]).expand(2, -1, -1)
+    torch.testing.assert_close(descriptors_at(point, described)[:, 0], described[:, :, 5, 2])
+
+
+def test_a_keypoint_that_one_of_two_supports_shows_is_described_by_that_one():
+    described = describe([torch.rand(2, 6, 8, 8)])[None]  # an episode of two supports
+    points = torch.rand(1, 2, K, 2)
+    visible = torch.ones(1, 2, K, dtype=torch.bool)
+    visible[0, 1, 3] = False
+    both = Matcher().encode_supports(described, points, visible)
+    first = Matcher().encode_supports(described[:, :1], points[:, :1], visible[:, :1])
+    torch.testing.assert_close(both.descriptors[0, 3], first.descriptors[0, 3])
+    assert not torch.allclose(both.descriptors[0, 2], first.descriptors[0, 2])
+
+
+def build(**settings):
+    torch.manual_seed(0)
+    backbone = dict(type='ResNet', depth=18, base_channels=8, out_indices=(1, 2, 3))
+    return build_posenet(dict(type='FeatureMatching', backbone=backbone, **settings)).eval()
+
+
+def episode(queries=3, shift=0):
+    generator = torch.Generator().manual_seed(1)
+    support = torch.randn(1, 3, 64, 64, generator=generator)
+    images = torch.cat([support, *(support.roll(shift * n, -1) for n in range(queries))])
+    points = torch.rand(1, 1 + queries, K, 2, generator=generator) * 0.4 + 0.3
+    visible = torch.ones(1, 1 + queries, K, dtype=torch.bool)
+    return Episode(images[None], points, visible, num_queries=queries)
+
+
+@pytest.mark.parametrize('remove_position_bias', [False, True])
+def test_the_support_itself_is_matched_with_its_own_keypoints(remove_position_bias):
+    model = build(remove_position_bias=remove_position_bias, matcher=dict(temperature=200.0))
+    batch = episode()
+    found = model.predict(batch)
+    assert found.shape == (1, 3, 1, K, 2)
+    error = (found[0, 0, 0] - batch.points[0, 0]).abs().max()
+    assert error < 1 / 8  # a cell of the finest level's eight
+
+
+def test_queries_are_matched_together_as_one_by_one():
+    model, batch = build(), episode(shift=8)
+    together = model.predict(batch)
+    model.test_cfg = dict(query_batch_size=1)
+    torch.testing.assert_close(model.predict(batch), together)
+
+
+def test_a_method_without_weights_to_train_says_so():
+    model = build()
+    assert not model.trainable and not any(p.requires_grad for p in model.parameters())
+    with pytest.raises(InputError, match='no weights to train'):
+        model.loss(**{k: getattr(episode(1), k) for k in ('imgs', 'points', 'visible')})
+
+
+def test_learned_temperature_and_prior_start_where_they_are_told():
+    matcher = Matcher(temperature=20.0, prior=3.0, learned=True)
+    values = {name: math.exp(value.item()) for name, value in matcher.named_parameters()}
+    assert values == pytest.approx({'log_temperature': 20.0, 'log_prior': 3.0}, rel=1e-5)
+    assert not [*Matcher().parameters()]
