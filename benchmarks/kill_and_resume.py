@@ -26,7 +26,7 @@ from pathlib import Path
 import cv2
 import torch
 
-sys.path.append(str(Path(__file__).resolve().parent.parent))  # where the tests are
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # before others' `tests`
 
 from mmcv import Config
 
