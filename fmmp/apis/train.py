@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import random
@@ -69,6 +70,7 @@ def train(
             it holds another training's checkpoints, such as one with another seed.
         Interrupted: SIGINT or SIGTERM came; what was trained so far is saved.
     """
+    config = copy.deepcopy(config)  # the runner takes settings out of it
     require_loggers(config.log_config)
     if not config.checkpoint_config.get('by_epoch', True):
         raise InputError('checkpoint_config.by_epoch=False: trainings go on from whole epochs')
