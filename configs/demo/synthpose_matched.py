@@ -8,8 +8,6 @@ model = dict(
         model='tf_efficientnet_lite0',
         weights='package:efficientnet_lite0',
         frozen=True,
-        mean=[127 / 255] * 3,
-        std=[128 / 255] * 3,
     ),
     keypoint_head=dict(initial_points='matching'),
 )

@@ -8,6 +8,9 @@ from torch import Tensor, nn
 
 from fmmp.errors import CheckpointError
 
+# What the packages' weights want images normalised with.
+PACKAGED = {'mean': (127 / 255,) * 3, 'std': (128 / 255,) * 3}
+
 # The packages' layers by timm's names: outside of the blocks, in one, and in one that expands.
 _OUTSIDE = {
     '_conv_stem': 'conv_stem',

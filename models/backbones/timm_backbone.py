@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from fmmp.errors import InputError
 
-from .efficientnet_lite import is_packaged, timm_names
+from .efficientnet_lite import PACKAGED, is_packaged, timm_names
 from .pretrained import load_initial_weights
 
 STRIDES = (8, 16, 32)
@@ -39,7 +39,8 @@ class TimmBackbone(nn.Module):
             A backbone that learns starts from the detector's ``pretrained`` instead.
         frozen: compute no gradients, and stay in evaluation mode whatever :meth:`train` is told.
         norm_eval: let batch norm keep its running means while the rest trains.
-        mean, std: what the weights want images normalised with, in units of [0, 1] [timm's].
+        mean, std: what the weights want images normalised with, in units of [0, 1] [what timm says;
+            the packages' have values of their own].
         options: more for timm's ``create_model``, such as ``drop_path_rate=0.1``.
 
     Attributes:
@@ -75,6 +76,8 @@ class TimmBackbone(nn.Module):
         self.name, self.weights, self.frozen, self.norm_eval = model, weights, frozen, norm_eval
         self.model = create(model, options)
         config = self.model.pretrained_cfg
+        if weights and weights.startswith('package:'):
+            config = PACKAGED
         mean, std = mean or config['mean'], std or config['std']
         scale = [s / t for s, t in zip(self.input_std, std, strict=True)]
         shift = [(m - n) / t for m, n, t in zip(self.input_mean, mean, std, strict=True)]
