@@ -6,8 +6,9 @@ FOLDER holds ``mp100_split{1..5}_{train,val,test}.json``, any of them, plain or 
 split's files, and then all together, are unified, counted, checked against stand-ins of their
 images, and prepared in a dry run from a made-up tree of the thirteen sources; the files are also
 read as they are and by configs/_base_/datasets/mp100_split_files.py. A stand-in is black and has
-the annotated size. A line a set says what came of it and how many seconds it took; a line that
-begins with ``!`` names what ought not to be. The exit status is 1 if there is one.
+the annotated size; the fly's and the locust's files of frames need h5py. A line a set says what
+came of it and how many seconds it took; a line that begins with ``!`` names what ought not to be.
+The exit status is 1 if there is one.
 """
 
 from __future__ import annotations
