@@ -21,3 +21,5 @@ total_epochs = 17
 log_config = dict(interval=10)
 checkpoint_config = dict(interval=1, max_keep_ckpts=1)
 evaluation = dict(interval=6)
+
+del data_root, source

@@ -54,3 +54,6 @@ data = dict(
         pipeline=test_pipeline,
     ),
 )
+
+# Helper variables are no settings.
+del data_root, ann_file, img_prefix, to_tensor, train_pipeline, test_pipeline

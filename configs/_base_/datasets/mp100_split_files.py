@@ -9,3 +9,5 @@ data = dict(
     val=dict(ann_file=f'{annotations}_val.json', skeleton_base='mp100'),
     test=dict(ann_file=f'{annotations}_test.json', skeleton_base='mp100'),
 )
+
+del data_root, annotations

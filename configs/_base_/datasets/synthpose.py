@@ -9,3 +9,5 @@ data = dict(
     val=dict(valid_class_ids=list(range(43, 49)), **source),
     test=dict(valid_class_ids=list(range(49, 61)), num_episodes=5, **source),
 )
+
+del data_root, source

@@ -1,5 +1,5 @@
 checkpoint_config = dict(interval=10)
-evaluation = dict(interval=10, save_best='mPCK', rule='greater')
+evaluation = dict(interval=10, save_best='mPCK')
 log_config = dict(
     interval=50,
     hooks=[
