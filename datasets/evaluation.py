@@ -11,7 +11,10 @@ from fmmp.errors import InputError
 from .crop import center_and_scale, to_image
 from .episode_dataset import EpisodeDataset
 from .episodes import evaluation_pairs
-from .metrics import copy_support, evaluate_pairs, mean_metrics
+from .metrics import METRICS, copy_support, evaluate_pairs, mean_metrics
+
+BY_CATEGORY = ('mPCK', 'PCK@0.2')
+"""What a validation gives by category, too."""
 
 
 @DATASETS.register_module()
@@ -50,6 +53,12 @@ class TestEpisodes(EpisodeDataset):
         pairs = self.pairs[sample * self.num_queries : (sample + 1) * self.num_queries]
         return pairs[0][:-1] + [pair[-1] for pair in pairs]
 
+    @property
+    def metric_names(self) -> list[str]:
+        """What :meth:`evaluate` gives, of which ``evaluation.save_best`` names one."""
+        names = [category.name for category in self.categories.values()]
+        return [*METRICS, *(f'{metric}/{name}' for name in names for metric in BY_CATEGORY)]
+
     def evaluate(
         self, results: Sequence[dict], logger: object = None, **_: object
     ) -> OrderedDict[str, float]:
@@ -68,7 +77,7 @@ class TestEpisodes(EpisodeDataset):
         scores = evaluate_pairs(self.pairs, self._collect(results), self.instances)
         metrics = mean_metrics(scores)
         for name, row in self._by_category(scores).items():
-            metrics.update({f'{metric}/{name}': row[metric] for metric in ('mPCK', 'PCK@0.2')})
+            metrics.update({f'{metric}/{name}': row[metric] for metric in BY_CATEGORY})
         return metrics
 
     def report(self, results: Sequence[dict]) -> dict:

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fmmp.architecture import settings_of
 from fmmp.errors import CheckpointError
 from fmmp.files import atomic_path
 
@@ -72,16 +71,20 @@ def _numpy_scalars() -> Iterator[None]:
 
 
 def load_training(path: str | Path) -> dict:
-    """Read a checkpoint to go on with its training.
+    """Read a checkpoint to go on with its training; see :func:`require_training`."""
+    return require_training(load_checkpoint_file(path), path)
+
+
+def require_training(checkpoint: dict, path: str | Path) -> dict:
+    """Make sure that a checkpoint is one to go on from.
 
     Returns:
         The checkpoint: ``state_dict``, ``optimizer``, and ``meta`` with ``epoch``, the number of
         epochs that are finished, and ``iter``.
 
     Raises:
-        CheckpointError: the file cannot be read, or holds weights alone.
+        CheckpointError: it holds weights alone.
     """
-    checkpoint = load_checkpoint_file(path)
     meta = checkpoint.get('meta')
     if not (
         isinstance(meta, dict) and {'epoch', 'iter'} <= meta.keys() and 'optimizer' in checkpoint
@@ -123,10 +126,15 @@ def save_atomically(checkpoint: dict, path: str | Path) -> None:
         ) from error
 
 
-def load_weights(model: nn.Module, path: str | Path) -> dict:
+def load_weights(model: nn.Module, path: str | Path, checkpoint: dict | None = None) -> dict:
     """Load a checkpoint's weights, ours or released ones, into a model; every tensor must fit.
 
     Those that the model has from elsewhere may be missing.
+
+    Args:
+        model: the model.
+        path: the checkpoint.
+        checkpoint: what is in it, if it has been read.
 
     Returns:
         The whole checkpoint.
@@ -134,7 +142,8 @@ def load_weights(model: nn.Module, path: str | Path) -> dict:
     Raises:
         CheckpointError: the file cannot be read, or lacks or adds tensors, or has other shapes.
     """
-    checkpoint = load_checkpoint_file(path)
+    if checkpoint is None:
+        checkpoint = load_checkpoint_file(path)
     state = state_dict_of(checkpoint)
     release = getattr(model, 'release', None)
     if release is not None and release.is_released(state):
@@ -153,7 +162,6 @@ def load_checked(
     state: State,
     source: str | Path,
     defaults: State | None = None,
-    prefix: str = '',
 ) -> None:
     """Load weights that all fit.
 
@@ -162,7 +170,6 @@ def load_checked(
         state: the weights.
         source: where they are from, for errors.
         defaults: weights that need not be in ``state``.
-        prefix: of the names in the whole model.
     """
     own = model.state_dict()
     if not own.keys() & state.keys():
@@ -185,17 +192,9 @@ def load_checked(
         listed = '; '.join(
             f'{len(names)} {kind}: {_shortened(names)}' for kind, names in problems.items() if names
         )
-        here, there = (
-            settings_of({f'{prefix}{name}': value for name, value in weights.items()})
-            for weights in (own, state)
+        raise CheckpointError(
+            f'{source} does not fit this model: it is of other settings ({listed})'
         )
-        settings = [
-            f'{name} is {value} in the config and {there[name]} in the checkpoint'
-            for name, value in here.items()
-            if there.get(name, value) != value
-        ]
-        way_out = ', '.join(settings) or 'use the config it was trained with'
-        raise CheckpointError(f'{source} does not fit this model: {way_out} ({listed})')
     model.load_state_dict(state)
 
 

@@ -25,6 +25,11 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help="go on from the work directory's newest readable checkpoint, or start if it has none",
     )
+    parser.add_argument(
+        '--accept-changes',
+        action='store_true',
+        help="go on though the config's settings are not those that the training began with",
+    )
     parser.add_argument('--no-validate', action='store_true', help='train only')
     parser.add_argument('--seed', type=int, help='of all random draws [drawn and logged]')
     parser.add_argument(
@@ -54,6 +59,7 @@ def main() -> None:
         args.deterministic,
         validate=not args.no_validate,
         auto_resume=args.auto_resume,
+        accept_changes=args.accept_changes,
     )
 
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from mmcv import Config, DictAction
+from mmcv import Config
 
 from fmmp import cli
 from fmmp.cli import signal_status
@@ -20,6 +20,7 @@ from .distributed import (
     is_first_process,
     leave_distributed,
 )
+from .settings.reading import Options, read_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +40,7 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=Options,
         default={},
         metavar='KEY=VALUE',
         help="settings in place of the config's, such as data.samples_per_gpu=8",
@@ -48,9 +49,7 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
 
 def read_config(args: argparse.Namespace) -> Config:
     """The config that the arguments name, with its changes."""
-    config = Config.fromfile(args.config)
-    config.merge_from_dict(args.cfg_options)
-    return config
+    return read_file(args.config, args.cfg_options)
 
 
 def run(main: Callable[[], None]) -> None:

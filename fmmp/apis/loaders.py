@@ -9,10 +9,16 @@ from collections.abc import Iterator
 
 import cv2
 import torch
+from mmcv import Config
 from mmcv.runner import get_dist_info
+from mmpose.datasets import DATASETS
 from torch.utils.data import DataLoader, Dataset
 
 from fmmp.datasets.sampler import EpisodeSampler
+
+from .data import build_dataset
+from .settings.building import building
+from .settings.signatures import signature_of
 
 
 class EpisodeLoader(DataLoader):
@@ -46,6 +52,26 @@ def close_loaders() -> None:
     """End every loader's workers."""
     for loader in [*_OPEN]:
         loader.close()
+
+
+def build_episodes(config: Config, subset: str, **given: object) -> EpisodeLoader:
+    """Build a config's data set and its loader.
+
+    Args:
+        config: the config.
+        subset: ``train``, ``val`` or ``test``.
+        given: of the data set, unless the config gives it.
+
+    Raises:
+        InputError: a file or a setting cannot be used.
+    """
+    settings = config.data[subset]
+    # Other names, such as seed, may be plain words.
+    names = [name for name in signature_of(DATASETS.get(settings.type)).hints if '_' in name]
+    with building(f'data.{subset}', settings, names):
+        dataset = build_dataset(config, subset, **given)
+    with building(f'data.{subset}_dataloader', {}):
+        return build_loader(dataset, **loader_settings(config.data, subset))
 
 
 def build_loader(
@@ -95,4 +121,4 @@ def loader_settings(data: dict, subset: str) -> dict:
     """
     settings = {'samples_per_gpu': 1, 'workers_per_gpu': 0}
     settings.update({name: data[name] for name in settings if name in data})
-    return {**settings, **data.get(f'{subset}_dataloader', {})}
+    return {**settings, **(data.get(f'{subset}_dataloader') or {})}

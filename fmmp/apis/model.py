@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,18 +13,26 @@ from mmpose.models import build_posenet
 from mmpose.models.builder import POSENETS
 from torch import Tensor, nn
 
-from fmmp.checkpoints import load_weights
+from fmmp.checkpoints import load_checkpoint_file, load_weights
 from fmmp.errors import CheckpointError, InputError
+from fmmp.models.backbones.pretrained import fetch_weights
 from fmmp.models.detectors.release import Release
 
 from .data import data_settings
 from .precision import choose_precision
+from .settings.building import building
+from .settings.checks import check_model
+from .settings.reading import read_file
+from .settings.saved import TESTED, differences
 
 
 def init_model(
     config: str | Path | Config, checkpoint: str | Path | None = None, device: str = 'cpu'
 ) -> nn.Module:
     """Build a config's model in evaluation mode. Never downloads.
+
+    Warns where a checkpoint was trained with other settings of the model, or of how it sees an
+    episode, than the config has.
 
     Args:
         config: a config file's path, or a config.
@@ -33,19 +42,66 @@ def init_model(
 
     Raises:
         CheckpointError: the checkpoint cannot be read or does not fit the config's model.
-        InputError: the config's images do not fit its model.
+        InputError: the config's model cannot be built, or its images do not fit it.
     """
     if not isinstance(config, Config):
-        config = Config.fromfile(str(config))
-    settings = config.model.copy()
-    settings.pretrained = None
-    model = build_posenet(settings)
+        config = read_file(config)
+    check_model(config._cfg_dict)
+    model = build_model(config, pretrained=False)
     require_fitting_data(model, config, [s for s in ('test',) if s in config.get('data', {})])
     if checkpoint is not None:
-        load_weights(model, checkpoint)
+        changed = load_checked_weights(model, config, checkpoint)
+        if changed:
+            warnings.warn(
+                f'{checkpoint} was trained with other settings: {"; ".join(changed)}', stacklevel=2
+            )
     model.cfg = config  # as MMPose's functions for inference expect it
     place(model, config, device).eval()
     return model
+
+
+def build_model(config: Config, pretrained: bool) -> nn.Module:
+    """Build a config's model.
+
+    Args:
+        config: the config.
+        pretrained: load the backbone's initial weights; they may be downloaded.
+
+    Raises:
+        InputError: it cannot be built from its settings.
+    """
+    settings = config.model.copy()
+    with building('model', settings):
+        if pretrained:
+            fetch_weights(settings.backbone)
+        else:
+            settings.pretrained = None
+        return build_posenet(settings)
+
+
+def load_checked_weights(model: nn.Module, config: Config, path: str | Path) -> list[str]:
+    """Load a checkpoint's weights, ours or released ones; every tensor must fit.
+
+    Args:
+        model: the config's model.
+        config: the config.
+        path: the checkpoint.
+
+    Returns:
+        How the settings that it was trained with differ from the config's, a line each.
+
+    Raises:
+        CheckpointError: it cannot be read, or does not fit; the error names the settings.
+    """
+    checkpoint = load_checkpoint_file(path)
+    meta = checkpoint.get('meta')
+    saved = meta.get('settings') if isinstance(meta, dict) else None
+    changed = differences(saved, config, TESTED)
+    try:
+        load_weights(model, path, checkpoint)
+    except CheckpointError as error:
+        raise CheckpointError('; '.join([str(error), *changed])) from error
+    return changed
 
 
 def require_fitting_data(model: nn.Module, config: Config, subsets: Sequence[str]) -> None:

@@ -109,16 +109,27 @@ class Runner(EpochBasedRunner):
         """Load weights, ours or released ones; every tensor must fit. Returns the checkpoint."""
         return load_weights(unwrap(self.model), filename)
 
-    def resume(self, checkpoint: str, *args: object, **kwargs: object) -> None:
+    def resume(
+        self, checkpoint: str, saved: dict | None = None, new_settings: bool = False
+    ) -> None:
         """Go on from a checkpoint of a training, at the beginning of an epoch.
 
         Everything that hooks keep in ``meta`` comes back: the best score, a loss scaler's state.
 
+        Args:
+            checkpoint: its file.
+            saved: what is in it, if it has been read.
+            new_settings: go on with the optimiser's settings as they are, such as the learning
+                rate, and not as they were.
+
         Raises:
             CheckpointError: the checkpoint does not fit, or holds weights alone.
         """
-        saved = load_training(checkpoint)
-        load_weights(unwrap(self.model), checkpoint)
+        saved = saved or load_training(checkpoint)
+        load_weights(unwrap(self.model), checkpoint, saved)
+        settings = [
+            {k: v for k, v in g.items() if k != 'params'} for g in self.optimizer.param_groups
+        ]
         try:
             self.optimizer.load_state_dict(saved['optimizer'])
         except ValueError as error:
@@ -127,11 +138,13 @@ class Runner(EpochBasedRunner):
                 f'({error}); take the settings it was trained with, or start from its weights by '
                 f'--cfg-options load_from={checkpoint}'
             ) from error
+        if new_settings:
+            for group, values in zip(self.optimizer.param_groups, settings, strict=True):
+                group.update(values, initial_lr=values['lr'])
         self._epoch, self._iter = saved['meta']['epoch'], saved['meta']['iter']
         kept = {k: v for k, v in saved['meta'].items() if k not in ('epoch', 'iter', 'time')}
         self.meta = {**kept, **self.meta}
         self._best_saved = self._best()
-        self.logger.info('resumed %s after epoch %d', checkpoint, self.epoch)
 
     def run(self, data_loaders: list[DataLoader], *args: object, **kwargs: object) -> None:
         """Train; the first iteration follows from the epoch.

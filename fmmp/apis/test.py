@@ -15,10 +15,10 @@ from torch.utils.data import DataLoader
 from fmmp.cli import Progress
 from fmmp.errors import InputError
 
-from .data import build_dataset
 from .distributed import collect, is_first_process
-from .loaders import build_loader, loader_settings
+from .loaders import build_episodes
 from .model import init_model, place_for_speed
+from .settings.checks import check_data, check_model, check_names
 
 COLUMNS = ('PCK@0.05', 'PCK@0.1', 'PCK@0.15', 'PCK@0.2', 'mPCK', 'NME', 'AUC', 'EPE')
 
@@ -65,13 +65,17 @@ def test(
     Raises:
         InputError: the backbone's batch norm cannot be folded.
     """
-    dataset = build_dataset(config, 'test')
-    model = place_for_speed(init_model(config, checkpoint, device), config, device)
-    if fuse_batch_norm:
-        _require_plain_batch_norm(model)
-        model = fuse_conv_bn(model)
-    with closing(build_loader(dataset, **loader_settings(config.data, 'test'))) as loader:
-        return dataset.report(predict(model, loader))
+    check_names(config._cfg_dict)
+    check_model(config._cfg_dict)
+    check_data(config._cfg_dict, ('test',))
+    if config.data.get('test') is None:
+        raise InputError('data.test is missing')
+    with closing(build_episodes(config, 'test')) as loader:
+        model = place_for_speed(init_model(config, checkpoint, device), config, device)
+        if fuse_batch_norm:
+            _require_plain_batch_norm(model)
+            model = fuse_conv_bn(model)
+        return loader.dataset.report(predict(model, loader))
 
 
 def _require_plain_batch_norm(model: nn.Module) -> None:

@@ -2,42 +2,40 @@
 
 from __future__ import annotations
 
-import copy
-import logging
-import os
-import random
 import time
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.distributed as dist
 from mmcv import Config
-from mmcv.runner import DistSamplerSeedHook, get_dist_info
-from mmcv.utils import get_logger
-from mmcv.utils.logging import logger_initialized
-from mmpose.models import build_posenet
+from mmcv.runner import get_dist_info
 from mmpose.utils import collect_env
+from torch.utils.data import DataLoader
 
-from fmmp.checkpoints import load_training, load_weights
-from fmmp.datasets.episode_dataset import EpisodeDataset
 from fmmp.errors import InputError
 from fmmp.files import atomic_path
-from fmmp.models.backbones.pretrained import fetch_weights
-from fmmp.processes import in_first_process
 
-from .data import build_dataset
 from .distributed import Distributed
 from .environment import versions
-from .hooks import LogHook, NonFiniteLossHook, require_loggers
+from .hooks import require_loggers
+from .hooks.building import build_hooks
 from .interruption import interruptible
-from .loaders import build_loader, loader_settings
-from .model import place_for_speed, require_fitting_data
-from .optimizer import build_optimizer
-from .runner import Runner, SeedEpochHook, ValidationHook
-from .test import predict
-from .work_dir import newest_readable, own, require_own_checkpoints
+from .loaders import build_episodes
+from .model import (
+    build_model,
+    load_checked_weights,
+    place_for_speed,
+    require_fitting_data,
+)
+from .optimizer import build_optimizer, episodes_a_step, learning_rate
+from .resuming import Saved, find_saved, require_same_training
+from .run_log import LOGGER, log_to
+from .runner import Runner
+from .seeding import seed_everything, shared_seed
+from .settings.checks import check_training
+from .settings.saved import differences, settings_of
+from .work_dir import own
 
 
 def train(
@@ -47,12 +45,13 @@ def train(
     deterministic: bool = False,
     validate: bool = True,
     auto_resume: bool = False,
+    accept_changes: bool = False,
 ) -> None:
     """Train a config's model into its work directory.
 
-    Bad settings and files raise before the first step. Writes checkpoints, ``latest.pth``, the best
-    one by mPCK, the config, and logs as text and as JSON lines. A work directory holds one training
-    alone.
+    Bad settings and files raise before the first step and before anything is written. Writes
+    checkpoints, ``latest.pth``, the best one by mPCK, the config, and logs as text and as JSON
+    lines. A work directory holds one training alone.
 
     Args:
         config: the config, with ``work_dir`` set; ``resume_from`` goes on from a checkpoint of a
@@ -64,155 +63,111 @@ def train(
         validate: evaluate ``data.val`` every ``evaluation.interval`` epochs.
         auto_resume: go on from the work directory's newest readable checkpoint; start if it has
             none.
+        accept_changes: go on though the config's settings are not those of the training to resume.
 
     Raises:
         InputError: a file or a setting cannot be used, another training uses the work directory, or
             it holds another training's checkpoints, such as one with another seed.
         Interrupted: SIGINT or SIGTERM came; what was trained so far is saved.
     """
-    config = copy.deepcopy(config)  # the runner takes settings out of it
+    check_training(config)
     require_loggers(config.log_config)
-    if not config.checkpoint_config.get('by_epoch', True):
-        raise InputError('checkpoint_config.by_epoch=False: trainings go on from whole epochs')
+    for subset in ('train', 'val') if validate else ('train',):
+        if config.data.get(subset) is None:
+            raise InputError(f'data.{subset} is missing')
     work_dir = Path(config.work_dir)
     resume_from = config.get('resume_from')
     if auto_resume and resume_from:
         raise InputError(f'auto_resume, or resume_from={resume_from}: choose one')
-    with own(work_dir):
-        if not auto_resume:
-            in_first_process(lambda: require_own_checkpoints(work_dir, resume_from))
-        _train(config, device, seed, deterministic, validate, auto_resume)
+    with own(work_dir), ExitStack() as stack:
+        saved = find_saved(work_dir, resume_from, auto_resume)
+        if saved:
+            seed = require_same_training(saved, config, seed, auto_resume, accept_changes)
+        seed = shared_seed(seed)
+        seed_everything(seed, deterministic)
+        train_loader = stack.enter_context(closing(build_episodes(config, 'train', seed=seed)))
+        val_loader = None
+        if validate:
+            val_loader = stack.enter_context(closing(build_episodes(config, 'val')))
+        runner = _build_runner(config, device, seed, train_loader, val_loader, saved)
+        # Whatever is wrong has been found, and nothing is written so far.
+        log_to(work_dir / f'{runner.timestamp}.log', config.get('log_level', 'INFO'))
+        LOGGER.info('seed %d, deterministic %s, device %s', seed, deterministic, device)
+        _log_start(runner, config, train_loader, val_loader, saved)
+        if get_dist_info()[0] == 0:
+            with atomic_path(work_dir / Path(config.filename or 'config.py').name) as scratch:
+                config.dump(str(scratch))
+        saved = None  # the model has its weights
+        stack.enter_context(interruptible(runner))
+        runner.run([train_loader], [('train', 1)])
 
 
-def _train(
+def _build_runner(
     config: Config,
     device: str | torch.device,
-    seed: int | None,
-    deterministic: bool,
-    validate: bool,
-    auto_resume: bool,
-) -> None:
-    work_dir = Path(config.work_dir)
-    start = time.strftime('%Y%m%d_%H%M%S')
-    logger = _run_logger(work_dir / f'{start}.log', config.get('log_level', 'INFO'))
-    resume_from = config.get('resume_from')
-    if auto_resume:
-        resume_from = in_first_process(lambda: newest_readable(work_dir, logger))
-    if resume_from:
-        saved_seed = load_training(resume_from)['meta'].get('seed', seed)
-        if auto_resume and seed not in (None, saved_seed):
-            raise InputError(
-                f'{work_dir} holds a training with seed {saved_seed}, not {seed}: leave out --seed '
-                'to go on with it, or name another folder with --work-dir'
-            )
-        seed = saved_seed if seed is None else seed
-    seed = _shared_seed(seed)
-    _seed_everything(seed, deterministic)
-    logger.info('Environment:\n%s', '\n'.join(f'{k}: {v}' for k, v in collect_env().items()))
-    logger.info('Config:\n%s', config.pretty_text)
-    logger.info('seed %d, deterministic %s, device %s', seed, deterministic, device)
-    if get_dist_info()[0] == 0:
-        with atomic_path(work_dir / Path(config.filename or 'config.py').name) as scratch:
-            config.dump(str(scratch))
-
-    train_set = build_dataset(config, 'train', seed=seed)
-    train_loader = build_loader(train_set, **loader_settings(config.data, 'train'))
-    _log_left_out(logger, 'training', train_set)
-    val_loader = None
-    if validate:
-        val_set = build_dataset(config, 'val')
-        val_loader = build_loader(val_set, **loader_settings(config.data, 'val'))
-        _log_left_out(logger, 'validation', val_set)
-
-    settings = config.model.copy()
-    if resume_from or config.get('load_from'):
-        settings.pretrained = None  # its weights would be replaced at once
-    else:
-        fetch_weights(settings.backbone)
-    model = build_posenet(settings)
-    require_fitting_data(model, config, ('train', 'val') if validate else ('train',))
-    if config.get('load_from') and not resume_from:
-        load_weights(model, config.load_from)
-        logger.info('weights from %s', config.load_from)
+    seed: int,
+    train_loader: DataLoader,
+    val_loader: DataLoader | None,
+    saved: Saved | None,
+) -> Runner:
+    """Build model, optimiser and hooks, as they begin or as a checkpoint has them."""
+    start_from = config.get('load_from')
+    model = build_model(config, pretrained=not (saved or start_from))
+    subsets = ('train', 'val') if val_loader else ('train',)
+    require_fitting_data(model, config, subsets)
+    if start_from and not saved:
+        load_checked_weights(model, config, start_from)
     place_for_speed(model, config, device)
     if dist.is_available() and dist.is_initialized():
         ids = [torch.device(device).index] if torch.device(device).type == 'cuda' else None
         model = Distributed(
             model, ids, find_unused_parameters=config.get('find_unused_parameters', False)
         )
-
     runner = Runner(
         model,
-        optimizer=build_optimizer(model, config, get_dist_info()[1], logger),
-        work_dir=str(work_dir),
-        logger=logger,
-        meta=dict(config=config.pretty_text, seed=seed, versions=versions()),
+        optimizer=build_optimizer(model, config, get_dist_info()[1]),
+        work_dir=config.work_dir,
+        logger=LOGGER,
+        meta=dict(
+            config=config.pretty_text,
+            settings=settings_of(config),
+            seed=seed,
+            versions=versions(),
+        ),
         max_epochs=config.total_epochs,
     )
-    runner.timestamp = start
-    runner.register_training_hooks(
-        config.lr_config,
-        {'type': 'OptimizerStepHook', **(config.get('optimizer_config') or {})},
-        config.checkpoint_config,
-        config.log_config,
-        custom_hooks_config=config.get('custom_hooks'),
+    runner.timestamp = time.strftime('%Y%m%d_%H%M%S')
+    for hook, priority in build_hooks(config, train_loader.dataset, val_loader, seed):
+        runner.register_hook(hook, priority)
+    if saved:
+        changed = differences(saved.content['meta'].get('settings'), config, ('optimizer',))
+        runner.resume(saved.path, saved.content, new_settings=bool(changed))
+    return runner
+
+
+def _log_start(
+    runner: Runner,
+    config: Config,
+    train_loader: DataLoader,
+    val_loader: DataLoader | None,
+    saved: Saved | None,
+) -> None:
+    """Log what the training runs with and where it starts."""
+    LOGGER.info('Environment:\n%s', '\n'.join(f'{k}: {v}' for k, v in collect_env().items()))
+    LOGGER.info('Config:\n%s', config.pretty_text)
+    processes = get_dist_info()[1]
+    LOGGER.info(
+        '%d episodes a step, learning rate %g',
+        episodes_a_step(config, processes),
+        learning_rate(config, processes),
     )
-    runner.register_hook(DistSamplerSeedHook())
-    runner.register_hook(SeedEpochHook(seed))
-    # Before the optimiser's step.
-    non_finite_loss = NonFiniteLossHook(train_set, **config.get('non_finite_loss', {}))
-    runner.register_hook(non_finite_loss, priority='HIGH')
-    runner.register_hook(LogHook(config.log_config.interval), priority='LOW')
-    if val_loader is not None:
-        # Before checkpoints are saved, so that they know of the best score so far.
-        hook = ValidationHook(val_loader, test_fn=predict, **config.evaluation)
-        runner.register_hook(hook, priority='ABOVE_NORMAL')
-    if resume_from:
-        runner.resume(resume_from)
-    with ExitStack() as stack:
-        for loader in filter(None, (train_loader, val_loader)):
-            stack.enter_context(closing(loader))
-        stack.enter_context(interruptible(runner))
-        runner.run([train_loader], config.get('workflow', [('train', 1)]))
-
-
-def _log_left_out(logger: logging.Logger, use: str, dataset: EpisodeDataset) -> None:
-    if dataset.left_out:
-        logger.warning('%s leaves out, with too few instances: %s', use, dataset.left_out)
-
-
-def _run_logger(log_file: Path, level: str) -> logging.Logger:
-    """The logger, writing to this run's file and no longer to that of one before."""
-    logger = logging.getLogger('fmmp')
-    for handler in [*logger.handlers]:
-        logger.removeHandler(handler)
-        handler.close()
-    logger_initialized.pop(logger.name, None)
-    logger = get_logger(logger.name, str(log_file), level)
-    for handler in logger.handlers:
-        if isinstance(handler, logging.FileHandler):
-            handler.handleError = _raise  # a full disk is an error, not a traceback a line
-    return logger
-
-
-def _raise(_: logging.LogRecord) -> None:
-    """Let the error that is being handled pass."""
-    raise
-
-
-def _shared_seed(seed: int | None) -> int:
-    """The given seed, or one drawn by the first process for all."""
-    drawn = [random.randrange(2**31) if seed is None else seed]
-    if dist.is_available() and dist.is_initialized():
-        dist.broadcast_object_list(drawn, src=0)
-    return drawn[0]
-
-
-def _seed_everything(seed: int, deterministic: bool) -> None:
-    random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002 (MMPose draws from it)
-    torch.manual_seed(seed)
-    if deterministic:
-        torch.backends.cudnn.benchmark = False
-        os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
-        torch.use_deterministic_algorithms(True, warn_only=True)
+    for use, loader in (('training', train_loader), ('validation', val_loader)):
+        if loader is not None and getattr(loader.dataset, 'left_out', None):
+            left_out = loader.dataset.left_out
+            LOGGER.warning('%s leaves out, with too few instances: %s', use, left_out)
+    if saved:
+        for line in saved.passed_over:
+            LOGGER.warning('passed over: %s', line)
+        LOGGER.info('resumed %s after epoch %d', saved.path, runner.epoch)
+    elif config.get('load_from'):
+        LOGGER.info('weights from %s', config.load_from)

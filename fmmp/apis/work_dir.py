@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import logging
 import os
 import re
 import socket
@@ -12,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from fmmp.checkpoints import load_checkpoint_file, load_training
+from fmmp.checkpoints import load_checkpoint_file
 from fmmp.errors import CheckpointError, InputError
 from fmmp.files import link_atomically, remove_unfinished
 from fmmp.processes import in_first_process
@@ -39,8 +38,10 @@ def _owned_by_process(work_dir: Path) -> Iterator[None]:
     The system takes the lock back when the process ends, however it ends. Unlike ``flock``'s, this
     lock is not handed down to the data loader's workers, which outlive a killed process by seconds.
     """
+    is_new = not work_dir.exists()
     work_dir.mkdir(parents=True, exist_ok=True)
-    with open(work_dir / '.lock', 'a+') as file:
+    lock = work_dir / '.lock'
+    with open(lock, 'a+') as file:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -55,7 +56,13 @@ def _owned_by_process(work_dir: Path) -> Iterator[None]:
         file.write(f'process {os.getpid()} on {socket.gethostname()}')
         file.flush()
         remove_unfinished(work_dir)
-        yield
+        try:
+            yield
+        except BaseException:
+            if is_new and [*work_dir.iterdir()] == [lock]:  # it has not come to anything
+                lock.unlink()
+                work_dir.rmdir()
+            raise
 
 
 def checkpoints(work_dir: Path) -> list[Path]:
@@ -72,54 +79,57 @@ def checkpoints(work_dir: Path) -> list[Path]:
     return [path for *_, path in sorted(numbered, reverse=True)]
 
 
-def newest_readable(work_dir: Path, logger: logging.Logger) -> str | None:
-    """The newest checkpoint that can be read, or None; ``latest.pth`` then points to it.
+def checkpoint_of_epoch(path: Path) -> int | None:
+    """N of ``epoch_N.pth``; None of another file."""
+    match = re.fullmatch(r'epoch_(\d+)\.pth', path.name)
+    return int(match[1]) if match else None
 
-    Args:
-        work_dir: the work directory.
-        logger: told of newer ones that cannot.
+
+def newest_readable(work_dir: Path) -> tuple[str | None, dict | None, list[str]]:
+    """Read the newest checkpoint that can be read; ``latest.pth`` then points to it.
+
+    Returns:
+        The checkpoint's path and content, None where there is none; and what is wrong with newer
+        ones, a line each.
 
     Raises:
         CheckpointError: there are checkpoints, and none can be read.
     """
-    found = checkpoints(work_dir)
+    found, passed_over = checkpoints(work_dir), []
     for path in found:
         try:
-            load_checkpoint_file(path)
+            content = load_checkpoint_file(path)
         except CheckpointError as error:
-            logger.warning('passed over: %s', error)
+            passed_over.append(str(error))
             continue
         # Elsewhere if a kill came before the link was set, or if it was set to a damaged file.
         link_atomically(work_dir / LATEST, path.name)
-        return str(path)
+        return str(path), content, passed_over
     if found:
         raise CheckpointError(
             f'{work_dir}: none of its {len(found)} checkpoints can be read: name another folder '
             'with --work-dir, or move them away to start afresh'
         )
-    return None
+    return None, None, []
 
 
-def require_own_checkpoints(work_dir: Path, resume_from: str | None) -> None:
+def require_own_checkpoints(work_dir: Path, resume_from: str | None, epoch: int | None) -> None:
     """Make sure that no checkpoints of another training, or of later epochs, are in the way.
 
     Args:
         work_dir: the work directory.
         resume_from: the checkpoint to go on from, if any.
+        epoch: its epoch.
 
     Raises:
-        CheckpointError: it cannot be resumed.
         InputError: there are such checkpoints.
     """
-    found = [path.name for path in checkpoints(work_dir)]
-    why = ' of another training'
+    found, why = checkpoints(work_dir), ' of another training'
     if resume_from:
-        epoch = load_training(resume_from)['meta']['epoch']
         why = f', and {resume_from} is of epoch {epoch}'
-        epochs = (re.fullmatch(r'epoch_(\d+)\.pth', name) for name in found)
-        found = [match[0] for match in epochs if match and int(match[1]) > epoch]
+        found = [path for path in found if (checkpoint_of_epoch(path) or 0) > epoch]
     if found:
         raise InputError(
-            f'{work_dir} holds {found[0]}{why}: go on from the newest by --auto-resume, '
+            f'{work_dir} holds {found[0].name}{why}: go on from the newest by --auto-resume, '
             'or name another folder with --work-dir'
         )

@@ -65,7 +65,7 @@ def _load(backbone: nn.Module, state: State, source: str) -> None:
         state, defaults = backbone.own_names(_of_detector(state)), {}
     else:
         state, defaults = _mmpose_names(backbone, state)
-    load_checked(backbone, state, source, defaults, prefix='backbone.')
+    load_checked(backbone, state, source, defaults)
 
 
 def _of_detector(state: State) -> State:

@@ -72,10 +72,21 @@ class EpisodeDetector(nn.Module, ABC):
             load_pretrained(self.backbone, pretrained)
         self.neck = None
         if neck is not None:
-            if 'in_channels' not in neck:
-                neck = {**neck, 'in_channels': stage_channels(self.backbone)}
-            self.neck = builder.build_neck(neck)
+            channels = stage_channels(self.backbone)
+            if tuple(neck.get('in_channels', channels)) != channels:
+                raise InputError(
+                    f'model.neck.in_channels is {neck["in_channels"]}, and the backbone gives '
+                    f'{channels}: leave it out'
+                )
+            self.neck = builder.build_neck({**neck, 'in_channels': channels})
         self.test_cfg = test_cfg or {}
+        for name, value in self.test_cfg.items():
+            if name != 'query_batch_size':
+                raise InputError(f'model.test_cfg.{name}: no such setting; choose query_batch_size')
+            if value is not None and (type(value) is not int or value < 1):
+                raise InputError(
+                    f'model.test_cfg.{name} is {value!r}: give a whole number of at least 1'
+                )
         self.precision = torch.float32
 
     # What a method supplies.

@@ -9,7 +9,7 @@ import torch
 from mmpose.models.builder import HEADS
 from torch import Tensor, nn
 
-from fmmp.errors import InputError
+from fmmp.errors import InputError, did_you_mean
 
 from ..episode import Episode
 from ..layers.encodings import PointEncoding, order_encoding
@@ -104,6 +104,20 @@ class RecurrentMiningHead(nn.Module):
         _check_choice('attention', attention, ATTENTIONS)
         _check_choice('structure', structure, STRUCTURES)
         _check_choice('initial_points', initial_points, ('center', 'matching'))
+        counts = dict(
+            embed_dims=embed_dims,
+            num_layers=num_layers,
+            num_branches=num_branches,
+            num_heads=num_heads,
+            num_levels=num_levels,
+            num_points=num_points,
+            hidden_dims=hidden_dims,
+        )
+        for name, count in counts.items():
+            if count < 1:
+                raise InputError(f'{name} is {count}: give at least 1')
+        if mix_loss_weight < 0:
+            raise InputError(f'mix_loss_weight is {mix_loss_weight}: give at least 0')
         if embed_dims % num_heads:
             raise InputError(f'embed_dims={embed_dims} is no multiple of num_heads={num_heads}')
         if structure == 'off':
@@ -258,4 +272,4 @@ def point_mlp(dims: int) -> nn.Sequential:
 
 def _check_choice(name: str, value: str, choices: Collection[str]) -> None:
     if value not in choices:
-        raise InputError(f'{name}={value!r}; choose one of {", ".join(choices)}')
+        raise InputError(f'{name} is {value!r}: {did_you_mean(str(value), choices)}')

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -13,9 +14,11 @@ import torch
 from mmcv.runner import HOOKS, Hook
 
 from fmmp.apis import train
+from fmmp.apis.hooks import SaveHook
 from fmmp.apis.interruption import Interrupted
-from fmmp.checkpoints import load_checkpoint_file
+from fmmp.checkpoints import load_checkpoint_file, save_atomically
 from fmmp.errors import CheckpointError, InputError
+from tests.apis.toy import batches, run, toy_runner
 from tests.tiny import ROOT, tiny_config
 
 
@@ -104,12 +107,72 @@ def test_another_training_finds_the_ways_out_of_an_occupied_work_directory(confi
         train(config(2), seed=4, validate=False, auto_resume=True)
 
 
+def test_other_settings_than_the_trainings_are_refused_unless_they_are_accepted(config, tmp_path):
+    go(config(1))
+    other = config(2)
+    other.model.keypoint_head.structure = 'self'
+    other.data.train.data_cfg.padding = 'zero'
+    other.optimizer.lr = 1.0
+    other.data.workers_per_gpu = 1  # computes the same
+    with pytest.raises(InputError, match='epoch_1.pth is of a .*--accept-changes') as error:
+        go(other, auto_resume=True)
+    changes = re.findall(r'(\S+) is (\S+) in the checkpoint and (\S+) in', str(error.value))
+    assert changes == [
+        ('model.keypoint_head.structure', "'given'", "'self'"),
+        ('data.train.data_cfg.padding', "'mixup'", "'zero'"),
+        ('optimizer.lr', '0.0001', '1.0'),
+    ]
+    go(other, auto_resume=True, accept_changes=True)
+    saved = load_checkpoint_file(tmp_path / 'work/epoch_2.pth')
+    assert saved['optimizer']['param_groups'][0]['initial_lr'] == 1.0
+    assert saved['meta']['settings']['model']['keypoint_head']['structure'] == 'self'
+
+
+def test_a_checkpoint_that_tells_no_settings_goes_on_with_any(config, tmp_path):
+    go(config(1))
+    path = tmp_path / 'work/epoch_1.pth'
+    saved = load_checkpoint_file(path)
+    del saved['meta']['settings']
+    save_atomically(saved, path)
+    other = config(2)
+    other.model.keypoint_head.structure = 'self'
+    go(other, auto_resume=True)
+    assert (tmp_path / 'work/epoch_2.pth').exists()
+
+
 def test_an_optimiser_that_does_not_fit_the_checkpoint_is_named(config, tmp_path):
     go(config(1))
     slower = config(2)
     slower.optimizer.paramwise_cfg = dict(custom_keys={'backbone': dict(lr_mult=0.1)})
-    with pytest.raises(CheckpointError, match='epoch_1.pth.*optimizer.*load_from'):
+    with pytest.raises(InputError, match='optimizer.paramwise_cfg is not set in the checkpoint'):
         go(slower, auto_resume=True)
+    with pytest.raises(CheckpointError, match='epoch_1.pth.*optimizer.*load_from'):
+        go(slower, auto_resume=True, accept_changes=True)
+
+
+def test_the_checkpoint_to_go_on_from_is_read_once(config, tmp_path, monkeypatch):
+    go(config(1))
+    read, load = [], torch.load
+    monkeypatch.setattr(torch, 'load', lambda path, **keys: read.append(path) or load(path, **keys))
+    go(config(2), auto_resume=True)
+    rest = config(3)
+    rest.resume_from = str(tmp_path / 'work/epoch_2.pth')
+    go(rest)
+    assert [path.name for path in read] == ['epoch_1.pth', 'epoch_2.pth']
+
+
+def test_checkpoints_that_a_kill_left_unpruned_are_pruned(tmp_path):
+    def kept():
+        return sorted(path.name for path in tmp_path.glob('epoch_*.pth'))
+
+    run(toy_runner(tmp_path, SaveHook(max_keep_ckpts=2), epochs=3), batches(1))
+    assert kept() == ['epoch_2.pth', 'epoch_3.pth']
+    for epochs in (3, 4):
+        (tmp_path / 'epoch_1.pth').touch()
+        resumed = toy_runner(tmp_path, SaveHook(max_keep_ckpts=2), epochs=epochs)
+        resumed.resume(str(tmp_path / 'latest.pth'))
+        run(resumed, batches(1))
+        assert kept() == [f'epoch_{epochs - 1}.pth', f'epoch_{epochs}.pth']
 
 
 def test_two_trainings_never_share_a_work_directory(config, tmp_path):

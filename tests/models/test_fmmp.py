@@ -175,7 +175,7 @@ def test_heads_with_one_reference_are_ordinary_deformable_attention():
 
 @pytest.mark.parametrize('option', [dict(attention='figure'), dict(structure='tree')])
 def test_an_unknown_choice_is_refused_with_the_known_ones(option):
-    with pytest.raises(ValueError, match='choose one of'):
+    with pytest.raises(ValueError, match='choose from'):
         build(**option)
 
 

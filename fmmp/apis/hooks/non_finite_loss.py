@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Literal
 
 from mmcv.runner import EpochBasedRunner, Hook
 
@@ -12,6 +13,7 @@ from fmmp.datasets.episode_dataset import EpisodeDataset
 from fmmp.errors import InputError, NonFiniteLossError
 
 from ..distributed import collect
+from ..settings.values import NotNegative
 
 ACTIONS = ('stop', 'skip')
 
@@ -30,7 +32,10 @@ class NonFiniteLossHook(Hook):
     """
 
     def __init__(
-        self, dataset: EpisodeDataset, action: str = 'stop', max_in_a_row: int = 10
+        self,
+        dataset: EpisodeDataset,
+        action: Literal['stop', 'skip'] = 'stop',
+        max_in_a_row: NotNegative = 10,
     ) -> None:
         if action not in ACTIONS:
             raise InputError(

@@ -9,6 +9,7 @@ from fmmp.errors import InputError
 
 from ..precision import grad_scaler
 from ..runner import unwrap
+from ..settings.values import Positive
 
 
 @HOOKS.register_module()
@@ -27,7 +28,7 @@ class OptimizerStepHook(Hook):
 
     def __init__(
         self,
-        cumulative_iters: int = 1,
+        cumulative_iters: Positive = 1,
         grad_clip: dict | None = None,
         loss_scale: dict | None = None,
     ) -> None:
