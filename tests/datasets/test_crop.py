@@ -58,7 +58,7 @@ def test_going_back_to_the_image_is_mmposes_own_transform():
 
 @pytest.mark.parametrize('size', [128, 256])
 def test_a_keypoint_is_visible_while_its_gaussian_touches_the_grid(size):
-    cells = np.array([-7.4, -8.6, size // 4 + 5.4, size // 4 + 5.6])
+    cells = np.array([-8.4, -8.6, size // 4 + 5.4, size // 4 + 5.6])
     points = np.stack([cells * 4, np.full(4, size / 2)], axis=1)
     _, visible = crop_keypoints(points, np.ones(4, bool), np.eye(2, 3), size)
     assert visible.tolist() == [True, False, True, False]
