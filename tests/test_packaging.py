@@ -52,6 +52,7 @@ from pathlib import Path
 import torch
 import fmmp
 from fmmp.apis import init_model
+from fmmp.apis.starter import starter_config
 
 folder = Path(fmmp.__file__).parent
 model = init_model(folder / 'configs/fmmp/1shot/fmmp_r50_mp100_split1.py')
@@ -64,6 +65,7 @@ with torch.no_grad():
         torch.arange(70).repeat(1, 2, 1)[..., None].repeat(1, 1, 1, 16),
     )
 assert points.shape[2:] == (70, 2) and points.isfinite().all()
+assert starter_config().model.type == 'FeatureMatching'
 print(folder)
 """
 

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """Find a support image's keypoints in other images of the same category.
 
-Example:
+Examples:
+    python tools/demo.py --support cat.jpg --keypoints cat.json --queries lion.jpg tiger.jpg
     python tools/demo.py CONFIG CHECKPOINT --support cat.jpg --keypoints cat.json \\
         --queries lion.jpg tiger.jpg --out-dir pictures
+
+Without a config and a checkpoint, the starter finds them, which needs no training.
 """
 
 import argparse
@@ -20,6 +23,7 @@ from fmmp.apis import (  # not found? bash install.sh
     read_support,
     run,
 )
+from fmmp.apis.starter import require_checkpoint, resolve
 from fmmp.files import write_json
 from fmmp.visualization import draw_episode, save_image
 
@@ -35,14 +39,17 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add_arguments(parser)
-    parser.add_argument('checkpoint', help="ours or one of the authors' release")
+    add_arguments(parser, needs_config=False)
+    parser.add_argument(
+        'checkpoint', nargs='?', help="ours, one of the authors' release, or `starter`"
+    )
     parser.add_argument('--support', required=True, help='annotated image')
     parser.add_argument(
         '--keypoints',
         required=True,
         help="its JSON file: 'keypoints' [[x, y], …] or COCO's [x, y, v, …], 'skeleton' "
-        "[[i, j], …] counted from 0 and, if wanted, 'bbox' [x, y, w, h]",
+        "[[i, j], …] counted from 0, which the starter can do without, and, if wanted, 'bbox' "
+        '[x, y, w, h]',
     )
     parser.add_argument('--queries', required=True, nargs='+', help='images to find them in')
     parser.add_argument(
@@ -58,7 +65,9 @@ def main() -> None:
     device = torch.device('cuda', args.gpu_id) if torch.cuda.is_available() else 'cpu'
     support = read_support(args.support, args.keypoints)
     images = [read_image(path) for path in args.queries]
-    model = init_model(read_config(args), args.checkpoint, device)
+    config, checkpoint = resolve(read_config(args), args.checkpoint)
+    model = init_model(config, checkpoint, device)
+    require_checkpoint(model.trainable, checkpoint)
     found = estimate(model, [support], images, args.boxes)
     out_dir = Path(args.out_dir)
     for number, (image, keypoints) in enumerate(zip(images, found, strict=True)):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Score a checkpoint on a config's test categories, beside copying the support's keypoints."""
+"""Score a checkpoint on a config's test categories, beside what needs no training."""
 
 import argparse
 from pathlib import Path
@@ -14,6 +14,7 @@ from fmmp.apis import (  # not found? bash install.sh
     test,
 )
 from fmmp.apis.distributed import is_first_process
+from fmmp.apis.starter import resolve
 from fmmp.apis.test import COLUMNS
 from fmmp.files import require_writable, write_json
 
@@ -25,12 +26,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'checkpoint',
         nargs='?',
-        help="ours or one of a method's authors; none for methods without training",
+        help="ours, one of a method's authors', or `starter`; none for methods without training",
     )
     parser.add_argument('--out', help='JSON file for metrics, pairs and predictions')
     parser.add_argument('--work-dir', help='folder for results.json, unless --out is given')
     parser.add_argument('--show-dir', help='folder for pictures, three a category, and their sheet')
     parser.add_argument('--eval', nargs='+', help='metrics to show, such as PCK mPCK [all]')
+    parser.add_argument(
+        '--matching-floor', action='store_true', help='also score matching without training'
+    )
     parser.add_argument('--fuse-conv-bn', action='store_true', help='fold batch norm, to be faster')
     args = parser.parse_args()
     if args.eval:
@@ -49,8 +53,8 @@ def main() -> None:
     for path in filter(None, (out, args.show_dir and Path(args.show_dir) / 'contact_sheet.jpg')):
         require_writable(path)
     device = init_distributed(args.launcher, args.gpu_id)
-    config = read_config(args)
-    report = test(config, args.checkpoint, device, fuse_batch_norm=args.fuse_conv_bn)
+    config, checkpoint = resolve(read_config(args), args.checkpoint)
+    report = test(config, checkpoint, device, args.fuse_conv_bn, args.matching_floor)
     if not is_first_process():
         return
     print('\n' + format_report(report, args.eval or COLUMNS))

@@ -28,6 +28,7 @@ class Results:
         num_queries: Q, the pairs of an episode, which follow each other.
         floor: each category's mPCK of copying the support, which depends on the data alone.
         pair_scores: a list a metric, with a score a pair.
+        matching: each category's metrics of matching without training, where it was scored.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Results:
     num_queries: int
     floor: list[float]
     pair_scores: dict[str, list[float]]
+    matching: dict[str, dict[str, float]] | None = None
 
     def episode_means(self, metric: str) -> np.ndarray:
         """Means of a metric over the pairs of an episode: (categories, episodes)."""
@@ -52,12 +54,14 @@ class Row:
         scores: a mean a file.
         differences: for every file after the first, its mean less the first file's.
         intervals: for each difference, the ends of its confidence interval.
+        matching: the score of matching without training, where a file has it.
     """
 
     name: str
     scores: list[float]
     differences: list[float]
     intervals: list[tuple[float, float]]
+    matching: float | None = None
 
 
 def read_results(path: str | Path, name: str | None = None) -> Results:
@@ -91,6 +95,7 @@ def read_results(path: str | Path, name: str | None = None) -> Results:
         content['num_queries'],
         [metrics['mPCK'] for metrics in floor.values()],
         content['pair_scores'],
+        content.get('matching_per_category'),
     )
 
 
@@ -174,7 +179,10 @@ def compare(
         for file, difference in enumerate(differences):
             drawn[file, category] = difference[chosen].mean(-1)
 
-    def row(name: str, scores: np.ndarray, drawn: np.ndarray) -> Row:
+    floor = next((one.matching for one in results if one.matching), {})
+    matching = [floor[name][metric] if floor else None for name in first.categories]
+
+    def row(name: str, scores: np.ndarray, drawn: np.ndarray, matching: float | None = None) -> Row:
         tail = (1 - CONFIDENCE) / 2
         ends = np.quantile(drawn, [tail, 1 - tail], axis=-1).T
         return Row(
@@ -182,20 +190,24 @@ def compare(
             scores.tolist(),
             (scores[1:] - scores[0]).tolist(),
             [(float(low), float(high)) for low, high in ends],
+            matching,
         )
 
     scores = means.mean(-1)  # (files, categories)
     rows = [
-        row(name, scores[:, number], drawn[:, number])
+        row(name, scores[:, number], drawn[:, number], matching[number])
         for number, name in enumerate(first.categories)
     ]
-    return [*rows, row(ALL_PAIRS, scores.mean(1), drawn.mean(1))]
+    overall = float(np.mean(matching)) if floor else None
+    return [*rows, row(ALL_PAIRS, scores.mean(1), drawn.mean(1), overall)]
 
 
 def format_comparison(
     rows: Sequence[Row], names: Sequence[str], metric: str = 'mPCK', style: str = 'markdown'
 ) -> str:
     """The comparison as a table; PCK and AUC in per cent, EPE in pixels, NME as a fraction.
+
+    The last column, where a file has it, is the second floor: matching without training.
 
     Args:
         rows: what :func:`compare` returns.
@@ -210,6 +222,12 @@ def format_comparison(
 
     def number(value: float, sign: str = '') -> str:
         return f'{value * factor:{sign}.{digits}f}'
+
+    def with_floor(header: list[str], cells: list[list[str]]) -> tuple[list, list]:
+        if rows[0].matching is None:
+            return header, cells
+        floor = [[*line, number(row.matching)] for line, row in zip(cells, rows, strict=True)]
+        return [*header, 'matching features'], floor
 
     if style == 'csv':
         header = ['category', *names]
@@ -227,7 +245,7 @@ def format_comparison(
             ]
             for row in rows
         ]
-        return format_table(header, cells, style)
+        return format_table(*with_floor(header, cells), style)
     titles = [f'{name} − {names[0]}' for name in others] if len(others) > 1 else ['difference']
     header = [f'{metric}, category', *names]
     header += [f'{title} [{CONFIDENCE:.0%} interval]' for title in titles]
@@ -242,4 +260,4 @@ def format_comparison(
         ]
         for row in rows
     ]
-    return format_table(header, cells, style)
+    return format_table(*with_floor(header, cells), style)

@@ -21,11 +21,12 @@ from .distributed import (
     leave_distributed,
 )
 from .settings.reading import Options, read_file
+from .starter import starter_file
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser, needs_config: bool = True) -> None:
     """Add the config, changes to it, and where to run."""
-    add_config_arguments(parser)
+    add_config_arguments(parser, needs_config)
     parser.add_argument('--gpu-id', type=int, default=0, help='GPU of a single process [0]')
     parser.add_argument(
         '--launcher', choices=LAUNCHERS, default='none', help='what started several processes'
@@ -34,9 +35,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
 
 
-def add_config_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the config, and changes to it."""
-    parser.add_argument('config', help='config file')
+def add_config_arguments(parser: argparse.ArgumentParser, needs_config: bool = True) -> None:
+    """Add the config, and changes to it.
+
+    Args:
+        parser: of the command.
+        needs_config: without one, the starter's is meant.
+    """
+    text = 'config file' if needs_config else "config file [the starter's]"
+    parser.add_argument('config', nargs=None if needs_config else '?', help=text)
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -48,8 +55,8 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def read_config(args: argparse.Namespace) -> Config:
-    """The config that the arguments name, with its changes."""
-    return read_file(args.config, args.cfg_options)
+    """The config that the arguments name, the starter's if they may name none, with its changes."""
+    return read_file(args.config or starter_file(), args.cfg_options)
 
 
 def run(main: Callable[[], None]) -> None:

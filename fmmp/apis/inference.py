@@ -39,7 +39,7 @@ def estimate(
     """
     check_model(model)
     settings = data_settings(model.cfg)
-    check_supports(supports, settings.num_keypoints)
+    check_supports(supports, settings.num_keypoints, settings.padding_method.needs_links)
     check_queries(images, boxes)
     boxes = [None] * len(images) if boxes is None else boxes
     count = len(supports[0].keypoints)

@@ -21,27 +21,31 @@ def check_model(model: nn.Module) -> None:
         raise InputError(f'model must be what init_model returns, not a {type(model).__name__}')
 
 
-def check_supports(supports: Sequence[Support], most: int) -> None:
+def check_supports(supports: Sequence[Support], most: int, needs_links: bool = True) -> None:
     """Check the supports of an estimation.
 
     Args:
         supports: annotated images of one category.
         most: K, the keypoints that the model has room for.
+        needs_links: whether their padding does.
     """
     _check_list(supports, 'supports', 'Support')
     for number, support in enumerate(supports):
-        check_support(support, f'supports[{number}]')
+        check_support(support, f'supports[{number}]', needs_links)
     first = supports[0]
     for number, support in enumerate(supports):
         if len(support.keypoints) != len(first.keypoints) or not np.array_equal(
-            support.skeleton, first.skeleton
+            _links(support), _links(first)
         ):
             raise InputError(
                 f'supports[0] and supports[{number}] differ in their number of keypoints or their '
                 'skeleton: give supports of one category'
             )
     if len(first.keypoints) > most:
-        raise InputError(f'supports: {len(first.keypoints)} keypoints, and the model has {most}')
+        raise InputError(
+            f'supports: {len(first.keypoints)} keypoints, and the model has {most}: raise '
+            'data.data_cfg.num_keypoints, if it was trained so or needs no training'
+        )
 
 
 def check_queries(images: Sequence[np.ndarray], boxes: Sequence[Box | None] | None = None) -> None:
@@ -58,12 +62,13 @@ def check_queries(images: Sequence[np.ndarray], boxes: Sequence[Box | None] | No
         check_box(box, image, f'boxes[{number}]')
 
 
-def check_support(support: Support, name: str) -> None:
+def check_support(support: Support, name: str, needs_links: bool = False) -> None:
     """Check an annotated image.
 
     Args:
         support: the support.
         name: what errors call it.
+        needs_links: whether it must have a link.
     """
     if not all(hasattr(support, part) for part in ('image', 'keypoints', 'visible', 'skeleton')):
         raise InputError(f'{name} must be a Support, not a {type(support).__name__}')
@@ -88,14 +93,20 @@ def check_support(support: Support, name: str) -> None:
         )
     if not visible.any():
         raise InputError(f'{name}: no keypoint is annotated: one at least must be visible')
-    _check_skeleton(support.skeleton, count, name)
+    _check_skeleton(support.skeleton, count, name, needs_links)
     check_box(support.box, support.image, f'{name}: box')
 
 
-def _check_skeleton(skeleton: Sequence[tuple[int, int]], count: int, name: str) -> None:
+def _check_skeleton(
+    skeleton: Sequence[tuple[int, int]], count: int, name: str, needs_links: bool
+) -> None:
     links = _array(skeleton)
     if links is not None and links.size == 0:
-        raise InputError(f'{name}: the skeleton is empty: link the keypoints')
+        if needs_links:
+            raise InputError(
+                f"{name}: the skeleton is empty: link the keypoints ('skeleton' in a keypoint file)"
+            )
+        return
     if links is None or links.shape[1:] != (2,) or links.dtype.kind not in 'iu':
         raise InputError(
             f'{name}: skeleton must be pairs of keypoints counted from 0, not '
@@ -138,6 +149,10 @@ def _check_list(values: Sequence, name: str, what: str) -> None:
     if not isinstance(values, (Sequence, np.ndarray)) or len(values) == 0:
         given = 'an empty one' if isinstance(values, Sequence) else f'a {type(values).__name__}'
         raise InputError(f'{name} must be a list with one {what} at least, not {given}')
+
+
+def _links(support: Support) -> np.ndarray:
+    return np.asarray(support.skeleton).reshape(-1, 2)
 
 
 def _array(values: object) -> np.ndarray | None:

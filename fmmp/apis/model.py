@@ -24,6 +24,7 @@ from .settings.building import building
 from .settings.checks import check_model
 from .settings.reading import read_file
 from .settings.saved import TESTED, differences
+from .starter import resolve
 
 
 def init_model(
@@ -36,8 +37,9 @@ def init_model(
 
     Args:
         config: a config file's path, or a config.
-        checkpoint: a checkpoint of ours or of the authors' release, told apart by their names; by
-            default the weights stay random.
+        checkpoint: a checkpoint of ours or of the authors' release, told apart by their names;
+            ``starter`` for the starter's model in place of the config's, on its data; by default
+            the weights stay random.
         device: where the model is to run, such as ``cuda:0``.
 
     Raises:
@@ -46,6 +48,7 @@ def init_model(
     """
     if not isinstance(config, Config):
         config = read_file(config)
+    config, checkpoint = resolve(config, checkpoint)
     check_model(config._cfg_dict)
     model = build_model(config, pretrained=False)
     require_fitting_data(model, config, [s for s in ('test',) if s in config.get('data', {})])

@@ -26,7 +26,7 @@ class Support:
         image: (H, W, 3) uint8, RGB.
         keypoints: (K_c, 2) pixels.
         visible: (K_c,) bool, which keypoints are annotated.
-        skeleton: 0-based links, pairs of keypoints.
+        skeleton: 0-based links, pairs of keypoints; a model whose padding is ``zero`` needs none.
         box: x, y, width, height in pixels of the object; None for the whole image.
     """
 
@@ -58,8 +58,8 @@ def read_support(image: str | Path, keypoint_file: str | Path) -> Support:
     """Read a support: an image and its keypoint file.
 
     The file is a JSON object with ``keypoints``, either [[x, y], …], null for one that is not to be
-    seen, or COCO's flat [x, y, v, …]; ``skeleton``, 0-based links [[i, j], …]; and, if wanted,
-    ``bbox`` [x, y, width, height].
+    seen, or COCO's flat [x, y, v, …]; ``skeleton``, 0-based links [[i, j], …], if the model needs
+    any; and, if wanted, ``bbox`` [x, y, width, height].
 
     Raises:
         OSError: a file is missing, or the image is not readable.
@@ -74,14 +74,15 @@ def read_support(image: str | Path, keypoint_file: str | Path) -> Support:
         raise InputError(f'{keypoint_file}: not JSON ({error})') from error
     try:
         keypoints, visible = _keypoints(content['keypoints'])
-        skeleton = tuple((int(i), int(j)) for i, j in content['skeleton'])
+        skeleton = tuple((int(i), int(j)) for i, j in content.get('skeleton') or ())
         box = content.get('bbox')
         box = None if box is None else tuple(map(float, np.reshape(box, 4)))
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{keypoint_file}: give an object with 'keypoints' [[x, y], …] (null for one out of "
-            "sight) or [x, y, v, …], 'skeleton' [[i, j], …] counted from 0, and, if wanted, 'bbox' "
-            f'[x, y, width, height] ({type(error).__name__}: {error})'
+            "sight) or [x, y, v, …], 'skeleton' [[i, j], …] counted from 0, if the model needs "
+            "links, and, if wanted, 'bbox' [x, y, width, height] "
+            f'({type(error).__name__}: {error})'
         ) from error
     support = Support(pixels, keypoints, visible, skeleton, box)
     check_support(support, str(keypoint_file))

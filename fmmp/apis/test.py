@@ -1,4 +1,4 @@
-"""Testing: predictions of every episode, their metrics, and copying the support beside them."""
+"""Testing: predictions of every episode, their metrics, and the floors beside them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,14 @@ from .distributed import collect, is_first_process
 from .loaders import build_episodes
 from .model import init_model, place_for_speed
 from .settings.checks import check_data, check_model, check_names
+from .starter import matching_config, require_checkpoint, resolve
 
 COLUMNS = ('PCK@0.05', 'PCK@0.1', 'PCK@0.15', 'PCK@0.2', 'mPCK', 'NME', 'AUC', 'EPE')
+
+FLOORS = {  # what needs no training, by its key in reports: its row and its column
+    'copy_support': ('copying the support', 'by copying'),
+    'matching': ('matching features', 'by matching'),
+}
 
 
 def predict(model: nn.Module, loader: DataLoader) -> list[dict]:
@@ -45,37 +51,48 @@ def predict(model: nn.Module, loader: DataLoader) -> list[dict]:
 
 def test(
     config: Config,
-    checkpoint: str | Path,
+    checkpoint: str | Path | None = None,
     device: str | torch.device = 'cpu',
     fuse_batch_norm: bool = False,
+    matching_floor: bool = False,
 ) -> dict:
     """Evaluate a checkpoint on a config's ``data.test``.
 
     Args:
         config: the config.
-        checkpoint: ours or a released one.
+        checkpoint: ours or a released one, or ``starter``; none for methods without training.
         device: where to run.
         fuse_batch_norm: fold batch norm into the convolutions first, which is faster.
+        matching_floor: also score matching without training on the same pairs.
 
     Returns:
         ``metrics``, ``per_category``, ``copy_support``, ``copy_support_per_category``, ``pairs``,
         ``num_queries``, ``pair_scores``, ``predictions`` and ``left_out``; see
-        ``TestEpisodes.report``.
+        ``TestEpisodes.report``. With the floor, its ``matching`` and ``matching_per_category``.
 
     Raises:
-        InputError: the backbone's batch norm cannot be folded.
+        InputError: there is no checkpoint of a method that is trained, or the backbone's batch
+            norm cannot be folded.
     """
+    config, checkpoint = resolve(config, checkpoint)
     check_names(config._cfg_dict)
     check_model(config._cfg_dict)
     check_data(config._cfg_dict, ('test',))
     if config.data.get('test') is None:
         raise InputError('data.test is missing')
     with closing(build_episodes(config, 'test')) as loader:
-        model = place_for_speed(init_model(config, checkpoint, device), config, device)
+        model = init_model(config, checkpoint, device)
+        require_checkpoint(model.trainable, checkpoint)
+        model = place_for_speed(model, config, device)
         if fuse_batch_norm:
             _require_plain_batch_norm(model)
             model = fuse_conv_bn(model)
-        return loader.dataset.report(predict(model, loader))
+        report = loader.dataset.report(predict(model, loader))
+    if matching_floor:
+        floor = test(matching_config(config), device=device)
+        report['matching'] = floor['metrics']
+        report['matching_per_category'] = floor['per_category']
+    return report
 
 
 def _require_plain_batch_norm(model: nn.Module) -> None:
@@ -89,27 +106,29 @@ def _require_plain_batch_norm(model: nn.Module) -> None:
 
 
 def format_report(report: dict, columns: tuple[str, ...] = COLUMNS) -> str:
-    """The report as a table: a row a category, then the mean over pairs and copying's.
+    """The report as a table: a row a category, then the mean over pairs and the floors'.
 
     Args:
         report: what :func:`test` returns.
         columns: the metrics to show. mPCK, the mean over the PCK columns, is also known as mAP.
-            The last column is the mPCK of copying the support's keypoints.
+            The last ones are the mPCK of the floors: copying the support's keypoints and, where it
+            was asked for, matching features without training.
     """
-    rows = dict(report['per_category'])
-    floor = {name: row['mPCK'] for name, row in report['copy_support_per_category'].items()}
-    rows['all pairs'] = report['metrics']
-    rows['copying the support'] = report['copy_support']
-    floor['all pairs'] = floor['copying the support'] = report['copy_support']['mPCK']
+    floors = {key: title for key, title in FLOORS.items() if key in report}
+    rows = {**report['per_category'], 'all pairs': report['metrics']}
+    rows.update({floors[key][0]: report[key] for key in floors})
     width = max(len(name) for name in rows)
     titles = ['mPCK (mAP)' if column == 'mPCK' else column for column in columns]
-    lines = [' ' * width + ''.join(f'  {title:>10}' for title in [*titles, 'by copying'])]
+    titles += [title for _, title in floors.values()]
+    lines = [' ' * width + ''.join(f'  {title:>11}' for title in titles)]
     for name, metrics in rows.items():
         if name == 'all pairs':
             lines.append('-' * len(lines[0]))
         values = [_number(column, metrics[column]) for column in columns]
-        values.append(_number('mPCK', floor[name]))
-        lines.append(f'{name:<{width}}' + ''.join(f'  {value:>10}' for value in values))
+        for key in floors:
+            floor = report[f'{key}_per_category'].get(name, report[key])
+            values.append(_number('mPCK', floor['mPCK']))
+        lines.append(f'{name:<{width}}' + ''.join(f'  {value:>11}' for value in values))
     if report.get('left_out'):
         lines.append('left out, with too few instances: ' + ', '.join(report['left_out']))
     return '\n'.join(lines)

@@ -146,6 +146,18 @@ def test_tables_show_per_cent_and_csv_has_the_ends_of_intervals_in_columns(resul
     assert '+0.10' in format_comparison(rows, names, metric='EPE')
 
 
+def test_the_second_floor_is_the_last_column_where_a_file_has_it(results):
+    floor = {'c0': {'mPCK': 0.2, 'EPE': 9.0}, 'c1': {'mPCK': 0.4, 'EPE': 3.0}}
+    both = [results(random_scores(0)), results(random_scores(1), matching_per_category=floor)]
+    for style in ('csv', 'markdown'):
+        table = format_comparison(compare(both, samples=10), ['a', 'b'], style=style)
+        header, *_, overall = (line.strip('| ') for line in table.splitlines())
+        assert header.endswith('matching features')
+        assert overall.endswith((' 30.00', ',30.00'))
+    assert compare(both, 'EPE', samples=10)[0].matching == 9.0
+    assert compare(both[:1] * 2, samples=10)[0].matching is None
+
+
 def test_the_script_prints_the_table_or_one_line_about_what_is_wrong(tmp_path):
     files = [write(tmp_path / name / 'results.json', random_scores(0)) for name in ('a', 'b')]
     script = [sys.executable, ROOT / 'tools/analysis/compare.py']

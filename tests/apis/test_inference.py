@@ -73,7 +73,6 @@ def test_a_keypoint_file_lists_points_or_cocos_triples(annotated, tmp_path):
     [
         ({'skeleton': [[0, 1]]}, "'keypoints'"),
         ({'keypoints': [[1, 2], [3, 4]], 'skeleton': [[1, 2]]}, 'does not exist'),
-        ({'keypoints': [[1, 2], [3, 4]], 'skeleton': []}, 'skeleton is empty'),
         ({'keypoints': [1, 2, 0, 3, 4, 0], 'skeleton': [[0, 1]]}, 'no keypoint is annotated'),
         ({'keypoints': [[1, np.nan], [3, 4]], 'skeleton': [[0, 1]]}, 'keypoint 0 .* finite'),
     ],
