@@ -139,6 +139,7 @@ def result(work_dir: Path) -> dict:
         'best': [best, messages['best_score']],
         'best weights': load_checkpoint_file(work_dir / best)['state_dict'],
         'newest': (work_dir / LATEST).resolve().name,
+        'kept': sorted(path.name for path in work_dir.glob('epoch_*.pth')),
     }
 
 

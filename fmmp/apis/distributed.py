@@ -85,14 +85,15 @@ def end_after_failure(message: str | None) -> None:
     take as long as the others wait for this one.
 
     Args:
-        message: what to print in place of the traceback.
+        message: what to print in place of the traceback, unless another has printed the same.
     """
     if _watch:
-        if message:
-            print(message, file=sys.stderr)
-        else:
+        is_news = _watch.tell(message or '')
+        if message is None:
             sys.excepthook(*sys.exc_info())
-        _watch.tell()
+        elif is_news:
+            print(message, file=sys.stderr)
+        _watch.wait_for_looks()
         end_at_once()
 
 

@@ -19,6 +19,7 @@ from fmmp.models.backbones.pretrained import fetch_weights
 from fmmp.models.detectors.release import Release
 
 from .data import data_settings
+from .distributed import is_first_process
 from .precision import choose_precision
 from .settings.building import building
 from .settings.checks import check_model
@@ -53,11 +54,7 @@ def init_model(
     model = build_model(config, pretrained=False)
     require_fitting_data(model, config, [s for s in ('test',) if s in config.get('data', {})])
     if checkpoint is not None:
-        changed = load_checked_weights(model, config, checkpoint)
-        if changed:
-            warnings.warn(
-                f'{checkpoint} was trained with other settings: {"; ".join(changed)}', stacklevel=2
-            )
+        load_checked_weights(model, config, checkpoint)
     model.cfg = config  # as MMPose's functions for inference expect it
     place(model, config, device).eval()
     return model
@@ -82,16 +79,15 @@ def build_model(config: Config, pretrained: bool) -> nn.Module:
         return build_posenet(settings)
 
 
-def load_checked_weights(model: nn.Module, config: Config, path: str | Path) -> list[str]:
+def load_checked_weights(model: nn.Module, config: Config, path: str | Path) -> None:
     """Load a checkpoint's weights, ours or released ones; every tensor must fit.
+
+    Warns where it was trained with other settings than the config has.
 
     Args:
         model: the config's model.
         config: the config.
         path: the checkpoint.
-
-    Returns:
-        How the settings that it was trained with differ from the config's, a line each.
 
     Raises:
         CheckpointError: it cannot be read, or does not fit; the error names the settings.
@@ -104,7 +100,8 @@ def load_checked_weights(model: nn.Module, config: Config, path: str | Path) -> 
         load_weights(model, path, checkpoint)
     except CheckpointError as error:
         raise CheckpointError('; '.join([str(error), *changed])) from error
-    return changed
+    if changed and is_first_process():
+        warnings.warn(f'{path} was trained with other settings: {"; ".join(changed)}', stacklevel=3)
 
 
 def require_fitting_data(model: nn.Module, config: Config, subsets: Sequence[str]) -> None:

@@ -9,9 +9,11 @@ import threading
 
 import torch.distributed as dist
 
-FAILED = 'fmmp_failed'  # the store's key for the process that failed first
 SECONDS_BETWEEN_LOOKS = 1
 SECONDS_TO_END_ALONE = 5  # most processes meet an error of their own, and say so
+
+# Keys of the store: how many have failed, and the first one's rank and last words.
+FAILURES, FIRST = 'fmmp_failures', 'fmmp_first_failure'
 
 
 class Watch(threading.Thread):
@@ -43,23 +45,32 @@ class Watch(threading.Thread):
     def failure(self) -> str | None:
         """What is known of another process's failure, if anything."""
         try:
-            if not self._store.check([FAILED]):
+            if self._store.add(FAILURES, 0) == 0:
                 return None
-            failed = int(self._store.get(FAILED))
+            failed = int(self._store.get(FIRST).split()[0])
         except RuntimeError:
             return f'process {self._rank} ends, because the first one has ended'
         if failed == self._rank:
             return None
         return f'process {self._rank} ends, because process {failed} has failed'
 
-    def tell(self) -> None:
-        """Tell the others that this process has failed, unless one has before."""
+    def tell(self, words: str) -> bool:
+        """Tell the others that this process has failed.
+
+        Returns:
+            Whether its words are news: not those of a process that has failed before.
+        """
         try:
-            if not self._store.check([FAILED]):
-                self._store.set(FAILED, str(self._rank))
-                self._over.wait(2 * SECONDS_BETWEEN_LOOKS)  # the store may end with this process
-        except RuntimeError:
-            pass  # it has ended, which tells them, too
+            first = self._store.compare_set(FIRST, '', f'{self._rank} {words}').decode()
+            self._store.add(FAILURES, 1)
+        except RuntimeError:  # the store has ended with its process, which tells them, too
+            return True
+        rank, _, told = first.partition(' ')
+        return int(rank) == self._rank or told != words
+
+    def wait_for_looks(self) -> None:
+        """Let the others look before the store ends, perhaps with this process."""
+        self._over.wait(2 * SECONDS_BETWEEN_LOOKS)
 
     def stop(self) -> None:
         """All work is done."""

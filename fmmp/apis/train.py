@@ -140,8 +140,9 @@ def _build_runner(
     for hook, priority in build_hooks(config, train_loader.dataset, val_loader, seed):
         runner.register_hook(hook, priority)
     if saved:
-        changed = differences(saved.content['meta'].get('settings'), config, ('optimizer',))
-        runner.resume(saved.path, saved.content, new_settings=bool(changed))
+        there, parts = saved.content['meta'].get('settings'), ('optimizer', 'auto_scale_lr')
+        changed = bool(differences(there, config, parts))
+        runner.resume(saved.path, saved.content, new_settings=changed)
     return runner
 
 

@@ -12,6 +12,7 @@ from mmcv.runner import HOOKS, Hook
 
 from fmmp.apis import init_distributed, run, train
 from fmmp.apis.loaders import build_loader
+from fmmp.errors import InputError
 from tests.tiny import ROOT, tiny_config
 
 SECONDS = 60  # of which starting takes nearly all
@@ -33,38 +34,60 @@ def test_a_script_that_fails_does_not_wait_for_its_workers():
     assert done.returncode == 1 and done.stderr.endswith('TypeError: a bug\n')
 
 
-def process_of_two(rank, port, errors):
-    """The second process fails while its loader has a worker, and the first waits for ever."""
-    shared = dict(WORLD_SIZE='2', LOCAL_RANK='0', MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
-    os.environ.update(RANK=str(rank), **shared)
-    sys.stderr = errors.open('w')
+@pytest.fixture
+def two_processes(tmp_path):
+    """Runs a function of the rank as two processes; returns their statuses and errors."""
 
-    def main():
-        init_distributed('pytorch')
+    def process(rank, port, errors, main):
+        shared = dict(WORLD_SIZE='2', LOCAL_RANK='0', MASTER_ADDR='127.0.0.1', MASTER_PORT=port)
+        os.environ.update(RANK=str(rank), **shared)
+        sys.stderr = errors.open('w')
+
+        def joined_main():
+            init_distributed('pytorch')
+            main(rank)
+
+        run(joined_main)
+
+    def run_both(main):
+        with socket.socket() as free:
+            free.bind(('127.0.0.1', 0))
+            port = str(free.getsockname()[1])
+        files = [tmp_path / str(rank) for rank in range(2)]
+        fork = multiprocessing.get_context('fork')
+        processes = [
+            fork.Process(target=process, args=(rank, port, errors, main))
+            for rank, errors in enumerate(files)
+        ]
+        for one in processes:
+            one.start()
+        for one in processes:
+            one.join(SECONDS)
+            one.kill()
+        return [one.exitcode for one in processes], [file.read_text() for file in files]
+
+    return run_both
+
+
+def test_when_one_process_fails_the_others_end_and_name_it(two_processes):
+    def main(rank):
         for _ in build_loader(range(4), 1, 1):
             if rank == 0:
                 threading.Event().wait()
             raise TypeError('a bug')
 
-    run(main)
+    statuses, errors = two_processes(main)
+    assert statuses == [1, 1]
+    assert errors[0] == 'error: process 0 ends, because process 1 has failed\n'
+    assert errors[1].endswith('TypeError: a bug\n')
 
 
-def test_when_one_process_fails_the_others_end_and_name_it(tmp_path):
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    fork = multiprocessing.get_context('fork')
-    files = [tmp_path / str(rank) for rank in range(2)]
-    arguments = [(rank, port, errors) for rank, errors in enumerate(files)]
-    processes = [fork.Process(target=process_of_two, args=each) for each in arguments]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(SECONDS)
-        process.kill()
-    assert [process.exitcode for process in processes] == [1, 1]
-    assert files[0].read_text() == 'error: process 0 ends, because process 1 has failed\n'
-    assert files[1].read_text().endswith('TypeError: a bug\n')
+def test_an_error_that_all_processes_meet_is_printed_once(two_processes):
+    def main(rank):
+        raise InputError('a mistake')
+
+    statuses, errors = two_processes(main)
+    assert statuses == [1, 1] and ''.join(errors) == 'error: a mistake\n'
 
 
 def test_a_training_whose_step_raises_leaves_no_worker_behind(small_dataset, tmp_path):

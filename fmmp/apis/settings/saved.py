@@ -19,6 +19,7 @@ RESUMED = (
     'data.train',
     'data.val',
     'optimizer',
+    'auto_scale_lr',
     'optimizer_config',
     'lr_config',
 )
@@ -38,6 +39,8 @@ def settings_of(config: Config) -> dict[str, Any]:
     data = {subset: _without_files(subset_config(config, subset)) for subset in subsets}
     model = {name: value for name, value in config.model.items() if name != 'pretrained'}
     rest = {name: config.get(name) or {} for name in ('optimizer', 'optimizer_config', 'lr_config')}
+    scaling = config.get('auto_scale_lr') or {}
+    rest['auto_scale_lr'] = scaling if scaling.get('enable') else {}
     return _plain({'model': model, 'data': data, **rest})
 
 

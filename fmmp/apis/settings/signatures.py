@@ -60,8 +60,10 @@ def signature_of(*targets: Callable) -> Signature:
 
 def _hints(function: Callable) -> dict[str, object]:
     """The annotations that can be read; some name what type checkers alone import."""
-    hints = {}
-    for name, annotation in getattr(function, '__annotations__', {}).items():
+    hints, annotations = {}, {}
+    with suppress(NameError, AttributeError):
+        annotations = function.__annotations__
+    for name, annotation in annotations.items():
         one = SimpleNamespace(__annotations__={name: annotation})
         with suppress(NameError, TypeError, AttributeError, SyntaxError):
             hints |= typing.get_type_hints(one, function.__globals__, include_extras=True)

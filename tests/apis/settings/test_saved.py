@@ -55,6 +55,7 @@ def test_what_changes_nothing_is_no_difference():
         data__samples_per_gpu=3,
         data__train__ann_file='elsewhere.json',
         data__train__img_prefix='elsewhere/',
+        auto_scale_lr__base_batch_size=4,  # while it is not enabled
         total_epochs=300,
         log_config__interval=7,
     )
