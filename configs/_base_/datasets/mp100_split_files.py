@@ -1,5 +1,5 @@
 # MP-100 in its fifteen split files; the default is split 1. Many of their skeletons are empty:
-# give links in a skeleton_file, or set data_cfg.padding='zero'.
+# give links in a skeleton_file, or set padding='zero' in each subset's data_cfg.
 _base_ = ['mp100.py']
 data_root = 'data/mp100'
 annotations = f'{data_root}/annotations/mp100_split1'
