@@ -9,6 +9,7 @@ import pytest
 import torch
 from fmmp.datasets.evaluation import TestEpisodes
 from fmmp.datasets.sampler import EpisodeSampler
+from fmmp.datasets.structure import structural_references
 from fmmp.datasets.training import TrainEpisodes
 from mmcv import Config
 from mmpose.datasets.builder import PIPELINES
@@ -215,6 +216,22 @@ def test_the_split_files_one_based_skeletons_give_the_same_items(small_dataset):
     assert same(evaluation_set(small_dataset, skeleton_base='mp100')[0], expected)
 
 
+def test_each_image_has_the_references_of_the_keypoints_that_it_shows(small_dataset):
+    def hide(content):  # another keypoint of each instance
+        for number, annotation in enumerate(content['annotations']):
+            annotation['keypoints'][3 * (number % 4) + 2] = 0
+
+    edit(small_dataset, hide)
+    dataset = evaluation_set(small_dataset, data_cfg={'padding': 'zero'})
+    item = dataset[0]
+    patterns = {tuple(shown) for shown in item['visible'].tolist()}
+    assert len(patterns) > 1
+    skeleton = dataset.categories[1].skeleton
+    for shown, references in zip(item['visible'], item['reference_index'], strict=True):
+        expected, _ = structural_references(shown.numpy(), skeleton, 16)
+        assert np.array_equal(references, expected)
+
+
 def test_zero_padding_takes_categories_without_a_skeleton(small_dataset):
     edit(small_dataset, lambda content: content['categories'][0].update(skeleton=[]))
     item = evaluation_set(small_dataset, data_cfg={'padding': 'zero'})[0]
@@ -264,6 +281,14 @@ def test_perfect_predictions_score_one_whatever_their_order(small_dataset):
     metrics = dataset.evaluate(results_of(dataset)[::-1])
     assert (metrics['mPCK'], metrics['mAP']) == (1, 1)
     assert metrics['EPE'] == pytest.approx(0, abs=1e-4)  # points are float32
+
+
+def test_indices_of_a_later_epoch_are_of_the_same_episodes(small_dataset):
+    dataset = evaluation_set(small_dataset)
+    results = results_of(dataset)
+    for result in results:
+        result['index'] = result['index'] + 3 * len(dataset)
+    assert dataset.evaluate(results)['mPCK'] == 1
 
 
 def test_an_episode_without_prediction_is_an_error(small_dataset):
