@@ -6,7 +6,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 usage='usage: bash install.sh [setup] [--full]     install FMMP; --full: with mmcv-full (torch 2.0)
        bash install.sh test [PYTEST-ARGS]   install what is missing, then run the tests
-       bash install.sh demo                 install what is missing, then train and test on SynthPose
+       bash install.sh demo                 install what is missing, then train and test on SynthPose,
+                                            and find keypoints on photographs
 PYTHON=/path/to/python chooses the Python of a new .venv.'
 
 say() { printf 'install.sh: %s\n' "$*"; }
@@ -204,7 +205,8 @@ setup() {
     say "ready: torch $(version torch), $(met mmcv-full && echo mmcv-full || echo mmcv) $(version mmcv-full || version mmcv), mmpose $(version mmpose)"
 }
 
-# Trains on a small procedural data set for minutes and tests on categories that it has not seen.
+# Trains on a small procedural data set for minutes and tests on categories that it has not seen;
+# then photographs, by the starter.
 # What an earlier run has finished is not done again.
 demo() {
     local config=configs/demo/synthpose.py work=work_dirs/synthpose
@@ -214,6 +216,8 @@ demo() {
     "$python" tools/train.py "$config" --work-dir "$work" --seed 0 --auto-resume
     say 'testing on 12 categories that training has not seen'
     "$python" tools/test.py "$config" "$work/latest.pth" --out "$work/results.json" --show-dir "$work/pictures"
+    say 'finding keypoints on photographs, without training'
+    "$python" tools/demo_photographs.py --out work_dirs/photographs.jpg
 }
 
 command=setup full=

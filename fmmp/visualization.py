@@ -178,9 +178,9 @@ def draw_episode(
     )
     captions.append(caption)
     row = contact_sheet(
-        [_captioned(panel, text) for panel, text in zip(panels, captions, strict=True)], shots + 1
+        [captioned(panel, text) for panel, text in zip(panels, captions, strict=True)], shots + 1
     )
-    return _captioned(row, title, above=True, height=panel_size) if title else row
+    return captioned(row, title, above=True, height=panel_size) if title else row
 
 
 def contact_sheet(panels: Sequence[np.ndarray], columns: int, gap: int = 8) -> np.ndarray:
@@ -274,7 +274,7 @@ def _apply(affine: np.ndarray, points: np.ndarray) -> np.ndarray:
     return points @ affine[:, :2].T + affine[:, 2]
 
 
-def _captioned(
+def captioned(
     panel: np.ndarray, text: str, above: bool = False, height: int | None = None
 ) -> np.ndarray:
     """The panel with a line of text in a white strip, shrunk where it would not fit."""

@@ -100,3 +100,13 @@ def test_a_transformers_features_are_matched_from_random_weights(name):
     points = np.array([[20.0, 20.0], [40.0, 30.0]])
     (found,) = estimate(model, [Support(image, points, np.ones(2, bool), ())], [image])
     assert np.abs(found - points).max() < 8  # the support itself
+
+
+def test_the_demo_of_photographs_beats_copying_and_draws_them(tmp_path, monkeypatch, capsys):
+    out = tmp_path / 'sheet.jpg'
+    monkeypatch.setattr('sys.argv', ['demo_photographs.py', '--out', str(out)])
+    runpy.run_path(str(ROOT / 'tools/demo_photographs.py'))['main']()
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith('all '))
+    *_, found, copied = map(float, line.split()[1:])
+    assert found > 70 > 40 > copied
+    assert out.exists()
