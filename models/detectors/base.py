@@ -144,6 +144,11 @@ class EpisodeDetector(nn.Module, ABC):
 
     # What it has for that.
 
+    def image_features(self, imgs: Tensor) -> Features:
+        """Backbone and neck: maps (B, C_l, H_l, W_l) of images (B, 3, H, W)."""
+        maps = self.backbone(imgs)
+        return maps if self.neck is None else self.neck(maps)
+
     def extract_features(self, episode: Episode) -> tuple[Features, Features]:
         """Backbone and neck over all images at once.
 
@@ -151,9 +156,7 @@ class EpisodeDetector(nn.Module, ABC):
             the supports' and the queries' features, (B, S, …) and (B, Q, …).
         """
         shape = episode.imgs.shape[:2]
-        maps = self.backbone(episode.imgs.flatten(0, 1))
-        if self.neck is not None:
-            maps = self.neck(maps)
+        maps = self.image_features(episode.imgs.flatten(0, 1))
         maps = [level.unflatten(0, shape) for level in maps]
         shots = episode.num_shots
         return [level[:, :shots] for level in maps], [level[:, shots:] for level in maps]

@@ -46,14 +46,12 @@ class FeatureMatching(EpisodeDetector):
         self.remove_position_bias = remove_position_bias
         self._bias_of = {}  # by the images' size
 
-    def extract_features(self, episode: Episode) -> tuple[Features, Features]:
-        """One map of descriptors of unit length: (B, S, C, H, W) and (B, Q, C, H, W)."""
-        imgs = episode.imgs.flatten(0, 1)
+    def image_features(self, imgs: Tensor) -> Features:
+        """One map of descriptors of unit length, (B, C, H, W)."""
         maps = self._maps(imgs)
         if self.remove_position_bias:
             maps = [level - bias for level, bias in zip(maps, self._bias(imgs), strict=True)]
-        described = describe(maps).unflatten(0, episode.imgs.shape[:2])
-        return [described[:, : episode.num_shots]], [described[:, episode.num_shots :]]
+        return [describe(maps)]
 
     def encode_supports(self, features: Features, supports: Episode) -> MatchedSupports:
         """Descriptors and prior places of the supports' keypoints."""

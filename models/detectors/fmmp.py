@@ -12,7 +12,8 @@ from fmmp.errors import InputError
 
 from ..episode import Episode
 from ..heads.recurrent_mining_head import MinedSupports
-from ..layers.features import join_levels
+from ..layers.features import Levels, join_levels
+from ..layers.matching import describe
 from .base import EpisodeDetector, Features
 from .fmmp_release import FMMPRelease
 
@@ -50,13 +51,27 @@ class FMMP(EpisodeDetector):
         self.keypoint_head = builder.build_head({**keypoint_head, **sizes})
         self.num_references = self.keypoint_head.num_references
 
+    def image_features(self, imgs: Tensor) -> Features:
+        """The neck's levels; behind them what queries' starting points are matched by, if any."""
+        maps = self.backbone(imgs)
+        levels = self.neck(maps)
+        matched_by = {'center': [], 'matching': levels[-1:], 'raw_matching': maps}
+        maps = matched_by[self.keypoint_head.initial_points]
+        return [*levels, describe(maps)] if maps else levels
+
     def encode_supports(self, features: Features, supports: Episode) -> MinedSupports:
         """Embeddings of the supports' keypoints, mined once."""
-        return self.keypoint_head.encode_supports(*join_levels(features), supports)
+        tokens, levels, described = self._parts(features)
+        return self.keypoint_head.encode_supports(tokens, levels, supports, described)
 
     def decode(self, state: MinedSupports, features: Features) -> Tensor:
         """Mine query and supports in turn: (B, Q, L, K, 2)."""
-        return self.keypoint_head(state, *join_levels(features))
+        return self.keypoint_head(state, *self._parts(features))
+
+    def _parts(self, features: Features) -> tuple[Tensor, Levels, Tensor | None]:
+        count = self.neck.num_levels
+        described = features[count] if len(features) > count else None
+        return *join_levels(features[:count]), described
 
     def losses(
         self, state: MinedSupports, features: Features, episode: Episode

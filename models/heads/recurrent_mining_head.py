@@ -13,10 +13,10 @@ from fmmp.errors import InputError, did_you_mean
 
 from ..episode import Episode
 from ..layers.encodings import PointEncoding, order_encoding
-from ..layers.features import Levels, features_at, finest_level, mean_over_shots
+from ..layers.features import Levels, features_at, mean_over_shots
 from ..layers.fgsa import ATTENTIONS
 from ..layers.initialization import xavier
-from ..layers.matching import MatchedSupports, Matcher, describe
+from ..layers.matching import MatchedSupports, Matcher
 from ..layers.miner import Miner
 from ..layers.structure import STRUCTURES, choose_references
 
@@ -76,8 +76,9 @@ class RecurrentMiningHead(nn.Module):
         mine_support: mine the supports again in every layer (recurrent support mining); off, the
             supports' features at their keypoints start the embedding and that is all.
         initial_points: where a query's keypoints start: ``center``, all at the image's centre (the
-            authors' release), or ``matching``, where the finest level's tokens match those at the
-            supports' keypoints, near the supports' places.
+            authors' release); ``matching``, where the neck's finest level matches the supports' at
+            their keypoints, near the supports' places; or ``raw_matching``, where the backbone's
+            own features do, near the supports' places as they are, turned or mirrored.
         mix_loss_weight: β, weight of the padded keypoints' loss.
 
     Raises:
@@ -103,7 +104,7 @@ class RecurrentMiningHead(nn.Module):
         super().__init__()
         _check_choice('attention', attention, ATTENTIONS)
         _check_choice('structure', structure, STRUCTURES)
-        _check_choice('initial_points', initial_points, ('center', 'matching'))
+        _check_choice('initial_points', initial_points, ('center', 'matching', 'raw_matching'))
         counts = dict(
             embed_dims=embed_dims,
             num_layers=num_layers,
@@ -147,18 +148,24 @@ class RecurrentMiningHead(nn.Module):
         self.matcher = None
         if initial_points == 'matching':
             self.matcher = Matcher(temperature=20.0, turns=1, mirrored=False, learned=True)
+        elif initial_points == 'raw_matching':
+            self.matcher = Matcher(learned=True)
+        self.initial_points = initial_points
         self.point_encoding = PointEncoding(embed_dims)
         self.query_miners = miners()
         self.support_miners = miners() if mine_support else None
         self.point_mlps = nn.ModuleList(point_mlp(embed_dims) for _ in range(num_layers))
 
-    def encode_supports(self, tokens: Tensor, levels: Levels, supports: Episode) -> MinedSupports:
+    def encode_supports(
+        self, tokens: Tensor, levels: Levels, supports: Episode, described: Tensor | None = None
+    ) -> MinedSupports:
         """Start the keypoints' embeddings from the supports, and mine these for the first time.
 
         Args:
             tokens: (B, S, N, D).
             levels: each level's (height, width); their products sum to N.
             supports: the annotated images.
+            described: (B, S, C, H, W), what starting points are matched by, if they are.
         """
         points, visible = supports.points, supports.visible
         order = order_encoding(points.shape[2], tokens.shape[-1], like=points)
@@ -173,24 +180,30 @@ class RecurrentMiningHead(nn.Module):
             visible=visible,
         )
         if self.matcher is not None:
-            described = describe([finest_level(tokens, levels)])
             matched = self.matcher.encode_supports(described, points, visible)
             state = state._replace(matched=matched)
         return state._replace(embed=self._mine_supports(0, state.embed, state, levels))
 
-    def forward(self, state: MinedSupports, tokens: Tensor, levels: Levels) -> Tensor:
+    def forward(
+        self, state: MinedSupports, tokens: Tensor, levels: Levels, described: Tensor | None = None
+    ) -> Tensor:
         """Find the keypoints of the queries, mined with the last support's structural references.
 
         Args:
             state: what :meth:`encode_supports` gives.
             tokens: (B, Q, N, D), of Q queries an episode.
             levels: each level's (height, width).
+            described: (B, Q, C, H, W), as of :meth:`encode_supports`.
 
         Returns:
             (B, Q, L, K, 2), each layer's points in [0, 1].
         """
         batch, queries = tokens.shape[:2]
-        point = self._initial_points(state, tokens, levels).flatten(0, 1)
+        if self.matcher is None:
+            point = state.points.new_full((batch, queries, *state.points.shape[2:]), 0.5)
+        else:
+            point = self.matcher(state.matched, described)
+        point = point.flatten(0, 1)
         state, tokens = state.for_each_query(queries), tokens.flatten(0, 1)
         embed, references = state.embed, state.references[:, -1]
         logit = torch.logit(point, eps=1e-3)
@@ -206,12 +219,6 @@ class RecurrentMiningHead(nn.Module):
             predictions.append(logit.sigmoid())
             point, logit = predictions[-1].detach(), logit.detach()
         return torch.stack(predictions, dim=1).unflatten(0, (batch, queries))
-
-    def _initial_points(self, state: MinedSupports, tokens: Tensor, levels: Levels) -> Tensor:
-        """Where the queries' keypoints start: (B, Q, K, 2)."""
-        if self.matcher is None:
-            return state.points.new_full((*tokens.shape[:2], *state.points.shape[2:]), 0.5)
-        return self.matcher(state.matched, describe([finest_level(tokens, levels)]))
 
     def _mine_supports(
         self, layer: int, embed: Tensor, state: MinedSupports, levels: Levels

@@ -21,12 +21,6 @@ def join_levels(maps: Sequence[Tensor]) -> tuple[Tensor, Levels]:
     return tokens, [tuple(level.shape[-2:]) for level in maps]
 
 
-def finest_level(tokens: Tensor, levels: Levels) -> Tensor:
-    """The last level of joined tokens (…, N, D) as a map (…, D, H, W)."""
-    height, width = levels[-1]
-    return tokens[..., -height * width :, :].transpose(-2, -1).unflatten(-1, (height, width))
-
-
 def level_starts(levels: Levels) -> list[int]:
     """Where each level's tokens start."""
     starts = [0]

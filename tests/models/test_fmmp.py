@@ -47,8 +47,9 @@ def test_a_fresh_model_predicts_the_centre_in_every_layer():
     torch.testing.assert_close(predictions, torch.full_like(predictions, 0.5))
 
 
-def test_matched_starts_are_where_the_finest_tokens_match_and_their_parameters_learn():
-    model = build_posenet(settings(initial_points='matching'))  # fresh layers do not move
+@pytest.mark.parametrize('initial_points', ['matching', 'raw_matching'])
+def test_matched_starts_are_where_features_match_and_their_parameters_learn(initial_points):
+    model = build_posenet(settings(initial_points=initial_points))  # fresh layers do not move
     batch = episodes()
     losses = model.loss(**batch, num_keypoints=torch.tensor([4, 10]))
     sum(losses.values()).backward()
@@ -94,7 +95,7 @@ def test_predictions_of_a_batch_are_those_of_its_episodes_alone():
 
 
 @pytest.mark.parametrize(
-    ('query_batch_size', 'initial_points'), [(1, 'center'), (2, 'center'), (5, 'matching')]
+    ('query_batch_size', 'initial_points'), [(1, 'center'), (2, 'raw_matching'), (5, 'matching')]
 )
 def test_queries_that_share_supports_are_predicted_as_pair_by_pair(
     query_batch_size, initial_points
@@ -146,6 +147,7 @@ def test_losses_count_the_querys_visible_keypoints_real_and_padded_apart():
         dict(attention='heads'),
         dict(mine_support=False),
         dict(initial_points='matching'),
+        dict(initial_points='raw_matching'),
     ],
     ids=lambda head: '-'.join(map(str, *head.items())),
 )
