@@ -40,6 +40,11 @@ def weights(work_dir, epoch):
     return load_checkpoint_file(work_dir / f'epoch_{epoch}.pth')['state_dict']
 
 
+def losses(work_dir):
+    lines = map(json.loads, next(work_dir.glob('*.log.json')).read_text().splitlines())
+    return [line['loss'] for line in lines if line.get('mode') == 'train' and 'loss' in line]
+
+
 @pytest.fixture(scope='module')
 def two_processes(make_dataset, tmp_path_factory):
     """A folder with a config, and what dist_train.sh and dist_test.sh make of it.
@@ -93,6 +98,8 @@ def test_the_gradient_of_two_processes_is_that_of_one_on_the_joined_batch(two_pr
         for name, before in initial.items():
             steps = two[name] - before, one[name] - before
             torch.testing.assert_close(*steps, atol=1e-5, rtol=1e-4)
+    logged = [losses(folder / name)[:2] for name in ('two', 'one')]
+    assert logged[0] == pytest.approx(logged[1], rel=1e-3)  # the mean over the processes
     moved = [n for n, before in initial.items() if not torch.equal(before, one[n])]
     assert len(moved) > 100
 

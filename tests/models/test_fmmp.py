@@ -110,6 +110,19 @@ def test_queries_that_share_supports_are_predicted_as_pair_by_pair(
         torch.testing.assert_close(together[:, query], pair[:, -1], atol=1e-5, rtol=0)
 
 
+def test_no_more_queries_are_decoded_at_once_than_the_config_says(monkeypatch):
+    model, batch = build(), episodes(queries=5)
+    model.test_cfg, decode, sizes = dict(query_batch_size=2), model.decode, []
+
+    def noting(state, features):
+        sizes.append(features[0].shape[1])
+        return decode(state, features)
+
+    monkeypatch.setattr(model, 'decode', noting)
+    model.predict_episodes(**batch, num_queries=5)
+    assert sizes == [2, 2, 1]
+
+
 def test_the_querys_annotation_does_not_reach_its_prediction():
     model, batch = build(), episodes()
     expected = model.forward_points(**batch)
