@@ -7,6 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
+# Before torch is imported: OpenMP's threads shall sleep, not spin, while they wait for each other.
+# On busy cores the tests of whole models then take a third of the time.
+os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
+
 
 def write_dataset(root: Path, num_categories: int = 4, num_instances: int = 4) -> Path:
     """Write a small data set in MP-100's form: `unified.json` and `images/` under `root`.

@@ -59,7 +59,7 @@ model = init_model(folder / 'configs/fmmp/1shot/fmmp_r50_mp100_split1.py')
 shape = 1, 2, 70  # one episode, a support and a query, 70 keypoints
 with torch.no_grad():
     points = model.forward_points(
-        torch.rand(1, 2, 3, 256, 256),
+        torch.rand(1, 2, 3, 64, 64),
         torch.rand(*shape, 2),
         torch.ones(shape, dtype=torch.bool),
         torch.arange(70).repeat(1, 2, 1)[..., None].repeat(1, 1, 1, 16),

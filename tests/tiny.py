@@ -9,7 +9,7 @@ CONFIG = ROOT / 'configs/fmmp/1shot/fmmp_r50_mp100_split1.py'
 
 
 def tiny_config(dataset: Path, work_dir: Path | None = None) -> Config:
-    """ResNet-18 and a small head on crops of 64 pixels, one epoch of four episodes."""
+    """A narrow ResNet-18 and a small head on crops of 64 pixels, one epoch of four episodes."""
     config = Config.fromfile(str(CONFIG))
     files = {
         'ann_file': str(dataset / 'unified.json'),
@@ -28,6 +28,7 @@ def tiny_config(dataset: Path, work_dir: Path | None = None) -> Config:
             'data.workers_per_gpu': 0,
             'model.pretrained': None,
             'model.backbone.depth': 18,
+            'model.backbone.base_channels': 16,
             'model.neck.out_channels': 32,
             'model.keypoint_head.num_branches': 2,
             'model.keypoint_head.num_heads': 4,

@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,11 @@ DATA = Path(__file__).parent / 'data'
 
 def released_state() -> dict[str, torch.Tensor]:
     """A state dict with the release's names, every tensor filled from its name."""
+    return dict(_released_state())
+
+
+@cache
+def _released_state() -> dict[str, torch.Tensor]:
     listing = json.loads((DATA / 'released_state_dict.json').read_text())
     return {name: _tensor(name, shape) for name, shape in listing}
 

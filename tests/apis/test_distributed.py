@@ -1,4 +1,4 @@
-"""Two processes on gloo, started as users start them."""
+"""Two processes on gloo: trained as users start them, and what the launchers' scripts ask for."""
 
 import json
 import os
@@ -14,6 +14,7 @@ from fmmp.apis import test as evaluate
 from fmmp.apis.distributed import leave_distributed
 from fmmp.checkpoints import load_checkpoint_file, save_atomically
 from fmmp.errors import InputError
+from tests.apis.forks import in_two_processes, run_script
 from tests.tiny import ROOT, tiny_config
 
 ENVIRONMENT = {
@@ -47,7 +48,7 @@ def losses(work_dir):
 
 @pytest.fixture(scope='module')
 def two_processes(make_dataset, tmp_path_factory):
-    """A folder with a config, and what dist_train.sh and dist_test.sh make of it.
+    """A folder with a config, and what dist_train.sh makes of it.
 
     Gradient descent of rate 1, nothing random, batch norm frozen: a step is minus the gradient.
     """
@@ -68,14 +69,6 @@ def two_processes(make_dataset, tmp_path_factory):
     config.dump(str(folder / 'tiny.py'))
     arguments = folder / 'tiny.py', 2, '--work-dir', folder / 'two', '--seed', 0
     script('dist_train.sh', *arguments)
-    script(
-        'dist_test.sh',
-        folder / 'tiny.py',
-        folder / 'two/latest.pth',
-        2,
-        '--out',
-        folder / 'two/results.json',
-    )
     return folder
 
 
@@ -139,12 +132,25 @@ def test_two_processes_validate_the_weights_that_are_saved(two_processes):
 def test_two_processes_test_as_one_whether_or_not_they_divide_the_episodes(two_processes):
     folder = two_processes
     config = Config.fromfile(str(folder / 'tiny.py'))
+    arguments = folder / 'tiny.py', folder / 'two/latest.pth', '--out', folder / 'two/results.json'
+    assert in_two_processes(lambda rank: run_script('test.py', *arguments)) == [0, 0]
     two = json.loads((folder / 'two/results.json').read_text())
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in each of the two
     one = json.loads(json.dumps(evaluate(config, folder / 'two/latest.pth')))
     torch.set_num_threads(threads)
     assert one == two and len(two['pairs']) == 6
+
+
+def test_torchrun_gets_what_the_environment_asks_for(tmp_path):
+    python = tmp_path / 'python'
+    python.write_text('#!/bin/sh\necho "$@"\n')
+    python.chmod(0o755)
+    asked = {'PYTHON': str(python), 'NNODES': '2', 'NODE_RANK': '1', 'MASTER_ADDR': 'node-1'}
+    done = script('dist_test.sh', 'c.py', 'a.pth', 4, '--out', 'b.json', **asked)
+    for option in ('--nproc_per_node 4', '--nnodes 2', '--node_rank 1', '--master_addr node-1'):
+        assert option in done.stdout
+    assert done.stdout.endswith('test.py c.py a.pth --out b.json --launcher pytorch\n')
 
 
 def test_slurm_gets_what_the_environment_asks_for(tmp_path):

@@ -1,8 +1,6 @@
 """However a process fails, it ends, and so do its workers and the other processes."""
 
 import multiprocessing
-import os
-import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +11,7 @@ from mmcv.runner import HOOKS, Hook
 from fmmp.apis import init_distributed, run, train
 from fmmp.apis.loaders import build_loader
 from fmmp.errors import InputError
+from tests.apis.forks import in_two_processes
 from tests.tiny import ROOT, tiny_config
 
 SECONDS = 60  # of which starting takes nearly all
@@ -38,33 +37,19 @@ def test_a_script_that_fails_does_not_wait_for_its_workers():
 def two_processes(tmp_path):
     """Runs a function of the rank as two processes; returns their statuses and errors."""
 
-    def process(rank, port, errors, main):
-        shared = dict(WORLD_SIZE='2', LOCAL_RANK='0', MASTER_ADDR='127.0.0.1', MASTER_PORT=port)
-        os.environ.update(RANK=str(rank), **shared)
-        sys.stderr = errors.open('w')
-
-        def joined_main():
-            init_distributed('pytorch')
-            main(rank)
-
-        run(joined_main)
+    files = [tmp_path / str(rank) for rank in range(2)]
 
     def run_both(main):
-        with socket.socket() as free:
-            free.bind(('127.0.0.1', 0))
-            port = str(free.getsockname()[1])
-        files = [tmp_path / str(rank) for rank in range(2)]
-        fork = multiprocessing.get_context('fork')
-        processes = [
-            fork.Process(target=process, args=(rank, port, errors, main))
-            for rank, errors in enumerate(files)
-        ]
-        for one in processes:
-            one.start()
-        for one in processes:
-            one.join(SECONDS)
-            one.kill()
-        return [one.exitcode for one in processes], [file.read_text() for file in files]
+        def process(rank):
+            sys.stderr = files[rank].open('w')
+
+            def joined_main():
+                init_distributed('pytorch')
+                main(rank)
+
+            run(joined_main)
+
+        return in_two_processes(process, SECONDS), [file.read_text() for file in files]
 
     return run_both
 

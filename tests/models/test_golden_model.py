@@ -1,5 +1,7 @@
 """The whole model gives the numbers of the authors' implementation."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -15,14 +17,14 @@ RELEASE = FMMPRelease()
 
 @pytest.fixture(scope='module')
 def released():
-    return released_state()
+    model = init_model(CONFIG)
+    model.load_state_dict(RELEASE.to_ours(released_state()))
+    return model
 
 
 @pytest.fixture
 def model(released):
-    model = init_model(CONFIG)
-    model.load_state_dict(RELEASE.to_ours(released))
-    return model
+    return copy.deepcopy(released)
 
 
 @pytest.fixture
