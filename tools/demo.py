@@ -63,11 +63,11 @@ def main() -> None:
     """Estimate, draw, and write the keypoints."""
     args = parse_args()
     device = torch.device('cuda', args.gpu_id) if torch.cuda.is_available() else 'cpu'
+    config, checkpoint = resolve(read_config(args), args.checkpoint)
+    require_checkpoint(config, checkpoint)
     support = read_support(args.support, args.keypoints)
     images = [read_image(path) for path in args.queries]
-    config, checkpoint = resolve(read_config(args), args.checkpoint)
     model = init_model(config, checkpoint, device)
-    require_checkpoint(model.trainable, checkpoint)
     found = estimate(model, [support], images, args.boxes)
     out_dir = Path(args.out_dir)
     for number, (image, keypoints) in enumerate(zip(images, found, strict=True)):

@@ -54,7 +54,13 @@ def main() -> None:
         require_writable(path)
     device = init_distributed(args.launcher, args.gpu_id)
     config, checkpoint = resolve(read_config(args), args.checkpoint)
-    report = test(config, checkpoint, device, args.fuse_conv_bn, args.matching_floor)
+    report = test(
+        config,
+        checkpoint,
+        device,
+        fuse_batch_norm=args.fuse_conv_bn,
+        matching_floor=args.matching_floor,
+    )
     if not is_first_process():
         return
     print('\n' + format_report(report, args.eval or COLUMNS))

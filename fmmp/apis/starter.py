@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mmcv import Config
+from mmpose.models.builder import POSENETS
 
 import fmmp
 from fmmp.errors import InputError
@@ -53,15 +54,16 @@ def resolve(config: Config, checkpoint: str | Path | None) -> tuple[Config, str 
     return config, checkpoint
 
 
-def require_checkpoint(trainable: bool, checkpoint: str | Path | None) -> None:
+def require_checkpoint(config: Config, checkpoint: str | Path | None) -> None:
     """Refuse to judge a method's random weights.
 
     Raises:
-        InputError: the method is trained, and there is no checkpoint.
+        InputError: the config's method is trained, and there is no checkpoint.
     """
-    if trainable and checkpoint is None:
+    method = POSENETS.get(config.model.type)
+    if checkpoint is None and getattr(method, 'trainable', True):
         raise InputError(
-            "the config's method is trained, so it needs a checkpoint: name one behind the config, "
+            f'{config.model.type} is trained and needs a checkpoint: name one behind the config, '
             f'or `{STARTER}` to find keypoints without training'
         )
 

@@ -80,10 +80,9 @@ def test(
     check_data(config._cfg_dict, ('test',))
     if config.data.get('test') is None:
         raise InputError('data.test is missing')
+    require_checkpoint(config, checkpoint)
     with closing(build_episodes(config, 'test')) as loader:
-        model = init_model(config, checkpoint, device)
-        require_checkpoint(model.trainable, checkpoint)
-        model = place_for_speed(model, config, device)
+        model = place_for_speed(init_model(config, checkpoint, device), config, device)
         if fuse_batch_norm:
             _require_plain_batch_norm(model)
             model = fuse_conv_bn(model)

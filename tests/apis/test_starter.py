@@ -44,6 +44,13 @@ def test_the_starter_has_its_own_images_and_a_configs_categories_keypoints_and_p
     assert config.model.type == 'FMMP' and 'train' in config.data  # as it was
 
 
+def test_a_config_without_data_to_test_on_is_refused(tmp_path):
+    config = tiny_config(tmp_path)
+    config.data.pop('test')
+    with pytest.raises(InputError, match='data.test is missing'):
+        init_model(config, 'starter')
+
+
 @pytest.fixture(scope='module')
 def starter():
     return init_model(ROOT / 'configs/demo/synthpose.py', 'starter')
@@ -84,9 +91,9 @@ def test_the_demo_without_a_config_is_the_starters(pictures, tmp_path, monkeypat
     assert (tmp_path / 'query_1.png').exists()
 
 
-def test_a_trained_method_without_a_checkpoint_is_refused_with_the_way_out(small_dataset):
-    with pytest.raises(InputError, match='needs a checkpoint: name one .*, or `starter`'):
-        evaluate(tiny_config(small_dataset))
+def test_a_trained_method_without_a_checkpoint_is_refused_at_once_with_the_way_out(tmp_path):
+    with pytest.raises(InputError, match='FMMP .* needs a checkpoint: name one .*, or `starter`'):
+        evaluate(tiny_config(tmp_path))  # where there are no data either
 
 
 @pytest.mark.parametrize('name', ['dinov2_s', 'dinov3_s'])
