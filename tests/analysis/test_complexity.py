@@ -11,9 +11,16 @@ from tests.tiny import tiny_config
 pytest.importorskip('torch.utils.flop_counter')
 
 
+def wide_config(folder):
+    """The tiny config with a ResNet-18 of the usual width."""
+    config = tiny_config(folder)
+    config.merge_from_dict({'model.backbone.base_channels': 64})
+    return config
+
+
 @pytest.fixture
 def config(tmp_path):
-    config = tiny_config(tmp_path)
+    config = wide_config(tmp_path)
     config.merge_from_dict({'model.keypoint_head.num_layers': 1})
     return config
 
@@ -21,16 +28,13 @@ def config(tmp_path):
 @pytest.fixture(scope='module')
 def found(tmp_path_factory):
     """The counts of a tiny config of two layers, for five queries."""
-    return complexity(tiny_config(tmp_path_factory.getbasetemp()), num_queries=5)
+    return complexity(wide_config(tmp_path_factory.getbasetemp()), num_queries=5)
 
 
 def test_the_parameters_of_the_parts_are_all_of_the_model(found, tmp_path):
     *parts, total = found.parameters.values()
-    assert (
-        total
-        == sum(parts)
-        == sum(p.numel() for p in init_model(tiny_config(tmp_path)).parameters())
-    )
+    model = init_model(wide_config(tmp_path))
+    assert total == sum(parts) == sum(p.numel() for p in model.parameters())
     assert all(parts)
 
 

@@ -108,7 +108,7 @@ def test_supports_and_query_are_padded_by_the_same_draw(small_dataset):
             annotation.update(bbox=like['bbox'], keypoints=like['keypoints'])
 
     edit(small_dataset, change)
-    still = [step for step in BASE.train_pipeline if 'Random' not in step['type']]
+    still = [step for step in BASE.data.train.pipeline if 'Random' not in step['type']]
     points = train_set(small_dataset, num_shots=2, pipeline=still)[0]['points']
     assert torch.equal(points[0], points[1])
     assert torch.equal(points[0], points[2])
