@@ -109,14 +109,17 @@ def match(
     logits = temperature * similarity
     peak = logits.detach().amax((-2, -1), keepdim=True)
     looks = (logits - peak).exp()  # (B, K, H, W)
-    strength = temperature * prior
-    prior_x, prior_y = (
-        (-strength * (candidates[..., axis, None] - cells) ** 2).exp().transpose(1, 2)
+    # Less the nearest cell's, since all of a place far outside the image would come to zero.
+    from_x, from_y = (
+        -temperature * prior * (candidates[..., axis, None] - cells).square().transpose(1, 2)
         for axis, cells in ((0, x), (1, y))
     )  # (B, K, A, W) and (B, K, A, H)
+    nearest_x, nearest_y = (part.detach().amax(-1, keepdim=True) for part in (from_x, from_y))
+    prior_x, prior_y = (from_x - nearest_x).exp(), (from_y - nearest_y).exp()
     rows = prior_x @ looks.transpose(-2, -1)  # (B, K, A, H), sums along x
     mass = (rows * prior_y).sum(-1).clamp(min=torch.finfo(rows.dtype).tiny)  # (B, K, A)
-    evidence = (mass.log() + peak[..., 0]) * visible[..., None]
+    evidence = mass.log() + peak[..., 0] + (nearest_x + nearest_y)[..., 0]
+    evidence = evidence * visible[..., None]
     evidence = evidence.sum(1) - cost * (torch.arange(mass.shape[-1]).to(mass) > 0)
     best = evidence.argmax(-1)
 

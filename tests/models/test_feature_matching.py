@@ -61,6 +61,18 @@ def test_a_prior_far_outside_the_image_gives_finite_points_and_gradients():
     assert points.isfinite().all() and temperature.grad.isfinite()
 
 
+@pytest.mark.parametrize('shift', [(2, 0), (0, 3), (9, -9)])
+def test_a_prior_far_outside_the_image_is_as_good_as_any(shift):
+    similarity, candidates, visible = (value[:1] for value in tensors())
+    candidates = candidates + torch.tensor(shift)
+    prior = torch.tensor(3.0, requires_grad=True)
+    points, _ = match(similarity, candidates, visible, 40.0, prior, 2.0)
+    expected = plainly(similarity[0], candidates[0], visible[0], 40.0, prior=3.0, cost=2.0)
+    torch.testing.assert_close(points[0].detach(), expected, atol=1e-5, rtol=0)
+    (1e3 * points).sum().backward()
+    assert prior.grad.isfinite()
+
+
 def test_a_costly_candidate_must_bring_more_evidence():
     similarity = torch.zeros(1, 1, 8, 8)
     similarity[..., 6, 6] = 1  # the look-alike lies at the second candidate's place
