@@ -11,6 +11,8 @@ from mmcv.runner import HOOKS, OPTIMIZERS
 from mmpose.datasets import DATASETS, PIPELINES
 from mmpose.models.builder import MODELS
 
+from fmmp.datasets.settings import DataSettings
+
 from ..data import subset_config
 from .signatures import REQUIRED, signature_of
 
@@ -27,6 +29,9 @@ RESUMED = (
 
 TESTED = ('model', 'data.test.data_cfg', 'data.test.pipeline')
 """What a test must share with the training: the method, and how it sees an episode."""
+
+WITHOUT_EFFECT = ('model.test_cfg',)
+"""What changes no result: how many queries are decoded at once."""
 
 
 def settings_of(config: Config) -> dict[str, Any]:
@@ -74,11 +79,13 @@ def _part(settings: Mapping, name: str) -> object:
 
 
 def _compare(path: str, there: object, here: object, found: list[str]) -> None:
+    if path in WITHOUT_EFFECT:
+        return
     if isinstance(there, Mapping) and isinstance(here, Mapping):
         if there.get('type') != here.get('type'):  # what else they hold belongs to other classes
             there, here = ({'type': one.get('type')} for one in (there, here))
         for name in dict.fromkeys([*there, *here]):
-            default = _default(here.get('type'), name)
+            default = _default(path, here.get('type'), name)
             values = there.get(name, default), here.get(name, default)
             _compare(f'{path}.{name}', *values, found)
     elif _are_lists_of_dicts(there, here):
@@ -105,8 +112,10 @@ def _class_of(name: object) -> type | None:
     return None
 
 
-def _default(type_name: object, name: str) -> object:
+def _default(path: str, type_name: object, name: str) -> object:
     found = _class_of(type_name)
+    if path.endswith('.data_cfg') and name != 'padding':  # whose default depends on the data set
+        found = DataSettings
     return _plain(signature_of(found).defaults.get(name, REQUIRED)) if found else REQUIRED
 
 

@@ -51,6 +51,8 @@ def test_what_changes_nothing_is_no_difference():
     assert not changes(
         model__keypoint_head__structure='given',  # the default
         model__pretrained='torchvision://resnet18',
+        model__test_cfg__query_batch_size=3,
+        data__data_cfg__mixup_alpha=1.0,  # the default
         data__workers_per_gpu=3,
         data__samples_per_gpu=3,
         data__train__ann_file='elsewhere.json',
