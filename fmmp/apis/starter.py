@@ -54,14 +54,20 @@ def resolve(config: Config, checkpoint: str | Path | None) -> tuple[Config, str 
     return config, checkpoint
 
 
+def is_trained(config: Config) -> bool:
+    """Whether a config's method has weights to train."""
+    name = (config.get('model') or {}).get('type')
+    method = POSENETS.get(name) if isinstance(name, str) else name
+    return getattr(method, 'trainable', True)
+
+
 def require_checkpoint(config: Config, checkpoint: str | Path | None) -> None:
     """Refuse to judge a method's random weights.
 
     Raises:
         InputError: the config's method is trained, and there is no checkpoint.
     """
-    method = POSENETS.get(config.model.type)
-    if checkpoint is None and getattr(method, 'trainable', True):
+    if checkpoint is None and is_trained(config):
         raise InputError(
             f'{config.model.type} is trained and needs a checkpoint: name one behind the config, '
             f'or `{STARTER}` to find keypoints without training'

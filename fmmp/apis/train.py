@@ -35,6 +35,7 @@ from .runner import Runner
 from .seeding import seed_everything, shared_seed
 from .settings.checks import check_training
 from .settings.saved import differences, settings_of
+from .starter import is_trained
 from .work_dir import own
 
 
@@ -71,6 +72,8 @@ def train(
         Interrupted: SIGINT or SIGTERM came; what was trained so far is saved.
     """
     check_training(config)
+    if not is_trained(config):
+        raise InputError(f'model.type is {config.model.type!r}: nothing to train: test it as it is')
     require_loggers(config.log_config)
     for subset in ('train', 'val') if validate else ('train',):
         if config.data.get(subset) is None:

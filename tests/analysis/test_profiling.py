@@ -1,6 +1,7 @@
 """Where the time goes."""
 
 import json
+import runpy
 import subprocess
 import sys
 
@@ -44,6 +45,18 @@ def test_the_first_run_does_not_count_and_medians_are_taken():
 def test_the_table_gives_milliseconds_shares_and_the_sum():
     text = format_times('a step', {'data': 0.001, 'backward': 0.003})
     assert '| 75.0% |' in text and '| total' in text and ' 4.0 |' in text
+
+
+def test_a_method_without_training_has_no_training_step_to_profile(monkeypatch, capsys):
+    config = ROOT / 'configs/matching/efficientnet_lite0_mp100_split1.py'
+    options = ['--repeats', '1', '--cfg-options', 'data.test.num_queries=1']
+    options += ['data.data_cfg.image_size=64', 'model.backbone.weights=None']
+    script = ROOT / 'tools/analysis/profile.py'
+    monkeypatch.setattr(sys, 'path', [str(script.parent), *sys.path])  # which the script takes out
+    monkeypatch.setattr(sys, 'argv', [str(script), str(config), *options])
+    runpy.run_path(str(script), run_name='__main__')
+    printed = capsys.readouterr().out
+    assert 'a test episode of 1 queries' in printed and 'training' not in printed
 
 
 def test_a_trace_names_the_operations(tmp_path, small_dataset):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from mmcv import Config
 
-from fmmp.apis import Support, estimate, format_report, init_model
+from fmmp.apis import Support, estimate, format_report, init_model, train
 from fmmp.apis import test as evaluate
 from fmmp.apis.data import data_settings
 from fmmp.apis.starter import starter_config
@@ -107,6 +107,14 @@ def test_a_transformers_features_are_matched_from_random_weights(name):
     points = np.array([[20.0, 20.0], [40.0, 30.0]])
     (found,) = estimate(model, [Support(image, points, np.ones(2, bool), ())], [image])
     assert np.abs(found - points).max() < 8  # the support itself
+
+
+def test_a_method_without_weights_to_train_is_refused_before_anything_is_written(tmp_path):
+    config = tiny_config(tmp_path, tmp_path / 'run')
+    config.model = starter_config().model
+    with pytest.raises(InputError, match="model.type is 'FeatureMatching': nothing to train"):
+        train(config)
+    assert not (tmp_path / 'run').exists()
 
 
 def test_the_demo_of_photographs_beats_copying_and_draws_them(tmp_path, monkeypatch, capsys):

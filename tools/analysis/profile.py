@@ -21,6 +21,8 @@ from fmmp.analysis.profiling import (  # not found? bash install.sh
     write_trace,
 )
 from fmmp.apis import add_arguments, init_distributed, read_config, run
+from fmmp.apis.starter import is_trained
+from fmmp.errors import InputError
 from fmmp.files import require_writable
 
 
@@ -42,10 +44,13 @@ def main() -> None:
     if args.trace:
         require_writable(args.trace)
     config = read_config(args)
+    kinds = (TrainingStep, TestEpisode) if is_trained(config) else (TestEpisode,)
+    if args.trace and TrainingStep not in kinds:
+        raise InputError(f'--trace: leave it out: {config.model.type} has no training step')
     device = init_distributed(gpu_id=args.gpu_id)
     name = torch.cuda.get_device_name(device) if device.type == 'cuda' else 'CPU'
     print(f'{name}, {torch.get_num_threads()} threads')
-    for kind in (TrainingStep, TestEpisode):
+    for kind in kinds:
         measured = kind(config, device, args.data)
         print('\n' + format_times(measured.title, median_times(measured, args.repeats)))
         if kind is TrainingStep and args.trace:
