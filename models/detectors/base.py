@@ -69,6 +69,11 @@ class EpisodeDetector(nn.Module, ABC):
         self.backbone = builder.build_backbone(backbone)
         self.backbone.init_weights()
         if pretrained is not None:
+            if self.weights_elsewhere:
+                raise InputError(
+                    f'model.pretrained is {pretrained!r}, and the backbone keeps its '
+                    'model.backbone.weights: set model.pretrained=None'
+                )
             load_pretrained(self.backbone, pretrained)
         self.neck = None
         if neck is not None:

@@ -14,12 +14,13 @@ from fmmp.models.backbones import pretrained, sources
 from fmmp.models.backbones.efficientnet_lite import timm_names
 from fmmp.models.backbones.pretrained import load_initial_weights, load_pretrained
 from fmmp.models.backbones.sources import find_weights, read_weights
+from fmmp.models.detectors.feature_matching import FeatureMatching
 from mmpose.models import build_backbone
 from safetensors.torch import save_file
 from skimage import data
 
 import fmmp.apis  # noqa: F401 (registers the classes)
-from fmmp.errors import CheckpointError
+from fmmp.errors import CheckpointError, InputError
 
 
 def build(model, **settings):
@@ -253,3 +254,10 @@ def test_the_packages_weights_of_another_size_are_refused():
     with pytest.raises(CheckpointError, match='_blocks.11.* another EfficientNet'):
         model = timm.create_model('tf_efficientnet_lite0')
         timm_names(packaged(), model.blocks[:-2])
+
+
+def test_initial_weights_beside_a_frozen_backbones_own_are_refused():
+    backbone = dict(type='TimmBackbone', model='tf_efficientnet_lite0', frozen=True)
+    backbone['weights'] = 'package:efficientnet_lite0'
+    with pytest.raises(InputError, match=r"model.pretrained is 'a.pth', .* set model.pretrained"):
+        FeatureMatching(backbone, pretrained='a.pth')
