@@ -209,7 +209,7 @@ setup() {
 # then photographs, by the starter.
 # What an earlier run has finished is not done again.
 demo() {
-    local config=configs/demo/synthpose.py work=work_dirs/synthpose
+    local config=configs/demo/synthpose_matched.py work=work_dirs/synthpose_matched
     say 'drawing SynthPose'
     "$python" tools/dataset/make_synthetic.py data/synthpose_240 --categories 240
     say "training: about 7 minutes on two idle cores; 'eta' is the time left"

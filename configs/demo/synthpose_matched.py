@@ -1,4 +1,4 @@
-# The demo on a frozen backbone with ImageNet's weights, its queries starting from a match.
+# A frozen backbone with ImageNet's weights, and queries that start from a match.
 _base_ = ['synthpose.py']
 
 model = dict(
@@ -11,3 +11,5 @@ model = dict(
     ),
     keypoint_head=dict(initial_points='matching'),
 )
+total_epochs = 20
+evaluation = dict(interval=10)
