@@ -59,7 +59,7 @@ def complexity(
 
     Args:
         config: the config.
-        size: side of the images in pixels, a multiple of 32; the config's unless given.
+        size: side of the images in pixels, as the backbone takes them; the config's unless given.
         num_queries: Q, queries of a test episode; the config's unless given.
 
     Raises:
