@@ -1,6 +1,8 @@
 import json
 import os
 import shutil
+import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -57,6 +59,17 @@ def write_dataset(root: Path, num_categories: int = 4, num_instances: int = 4) -
     content = {'images': images, 'annotations': annotations, 'categories': categories}
     (root / 'unified.json').write_text(json.dumps(content))
     return root
+
+
+@pytest.fixture(scope='session', autouse=True)
+def no_waiting():
+    """MMCV's runner sleeps a second when it ends, and lays a config's text out for as long."""
+    sleep = time.sleep
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, 'sleep', lambda seconds: sleep(seconds if seconds < 1 else 0))
+        if 'mmcv' in sys.modules:
+            patch.setattr('mmcv.utils.config.FormatCode', lambda text, **_: (text, True))
+        yield
 
 
 @pytest.fixture(scope='session')

@@ -98,8 +98,9 @@ def train(
         LOGGER.info('seed %d, deterministic %s, device %s', seed, deterministic, device)
         _log_start(runner, config, train_loader, val_loader, saved)
         if get_dist_info()[0] == 0:
-            with atomic_path(work_dir / Path(config.filename or 'config.py').name) as scratch:
-                config.dump(str(scratch))
+            name = Path(config.filename or 'config').with_suffix('.py').name
+            with atomic_path(work_dir / name) as scratch:
+                scratch.write_text(runner.meta['config'], encoding='utf-8')
         saved = None  # the model has its weights
         stack.enter_context(interruptible(runner))
         runner.run([train_loader], [('train', 1)])
@@ -158,7 +159,7 @@ def _log_start(
 ) -> None:
     """Log what the training runs with and where it starts."""
     LOGGER.info('Environment:\n%s', '\n'.join(f'{k}: {v}' for k, v in collect_env().items()))
-    LOGGER.info('Config:\n%s', config.pretty_text)
+    LOGGER.info('Config:\n%s', runner.meta['config'])
     processes = get_dist_info()[1]
     LOGGER.info(
         '%d episodes a step, learning rate %g',

@@ -270,7 +270,7 @@ def test_what_an_interruption_saved_begins_its_epoch_again(stopped, config, tmp_
 def test_a_checkpoint_tells_what_it_was_trained_with(config, tmp_path):
     go(config(1))
     meta = load_checkpoint_file(tmp_path / 'work/latest.pth')['meta']
-    assert meta['seed'] == 3 and 'total_epochs = 1' in meta['config']
+    assert meta['seed'] == 3 and 'total_epochs=1' in meta['config']
     assert meta['versions']['torch'] == torch.__version__
     assert {'fmmp', 'git', 'python', 'mmcv', 'mmpose', 'platform'} <= meta['versions'].keys()
     assert all(type(value) is str for value in meta['versions'].values())
