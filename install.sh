@@ -125,7 +125,7 @@ import runpy
 import shutil
 import sys
 import sysconfig
-from importlib.metadata import PackageNotFoundError, distribution, version
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 try:
@@ -137,7 +137,9 @@ installed = Path(project.locate_file(f'fmmp-{project.version}.dist-info/METADATA
 ops = Path('models/ops')
 sources = [Path('setup.py'), ops / 'build.py', *(ops / 'csrc').iterdir()]
 build = runpy.run_path(str(ops / 'build.py'))
-library = build['library_name'](version('torch')) + sysconfig.get_config_var('EXT_SUFFIX')
+# What torch calls itself, such as 2.14.1+cu130: its metadata may lack what follows the plus.
+torch = runpy.run_path(str(distribution('torch').locate_file('torch/version.py')))['__version__']
+library = build['library_name'](torch) + sysconfig.get_config_var('EXT_SUFFIX')
 compiles = os.environ.get('FMMP_OPS') != '0' and shutil.which(os.environ.get('CXX', 'c++'))
 sys.exit(
     origin.get('url') != Path.cwd().as_uri()
