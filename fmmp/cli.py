@@ -58,10 +58,10 @@ class Progress:
             return
         self.shown = now
         spent = now - self.start
-        left = timedelta(seconds=round(spent * (total - done) / done))
+        left = timedelta(seconds=round(spent * (total - done) / max(done, 1)))
         line = f'{done}/{total} {self.what}, '
         line += f'{left} left' if done < total else f'{timedelta(seconds=round(spent))}'
         if self.is_terminal:
-            line = f'\r[{"#" * (30 * done // total):<30}] {line:<45}'
+            line = f'\r[{"#" * (30 * done // max(total, 1)):<30}] {line:<45}'
         redrawn = self.is_terminal and done < total
         print(line, end='' if redrawn else '\n', file=sys.stderr, flush=True)

