@@ -11,5 +11,5 @@ model = dict(
     ),
     keypoint_head=dict(initial_points='matching'),
 )
-total_epochs = 20
-evaluation = dict(interval=10)
+total_epochs = 14
+evaluation = dict(interval=7)
