@@ -41,6 +41,9 @@ class EpisodeDetector(nn.Module, ABC):
         image_multiple: what the images' side must be a multiple of.
         num_references: structural references of a keypoint that the method reads; 0 for none.
         trainable: whether the method has weights to train; without, it needs no checkpoint.
+        batches_apart: whether in training the images of an episode pass one after the other, each
+            with the batch's others in its place, so that batch norm sees every shot's batch and the
+            query's by itself.
         parts: modules by the name of the part that they are, between which analysis divides
             operations and time.
         release: the names of a release's checkpoints, if there is one.
@@ -52,6 +55,7 @@ class EpisodeDetector(nn.Module, ABC):
 
     num_references: int = 0
     trainable: ClassVar[bool] = True
+    batches_apart: ClassVar[bool] = False
     parts: ClassVar[Mapping[str, str]] = {'backbone': 'backbone', 'neck': 'neck'}
     release: ClassVar[Release | None] = None
 
@@ -155,14 +159,17 @@ class EpisodeDetector(nn.Module, ABC):
         return maps if self.neck is None else self.neck(maps)
 
     def extract_features(self, episode: Episode) -> tuple[Features, Features]:
-        """Backbone and neck over all images at once.
+        """Backbone and neck over all images at once, or in training as ``batches_apart`` says.
 
         Returns:
             the supports' and the queries' features, (B, S, …) and (B, Q, …).
         """
-        shape = episode.imgs.shape[:2]
-        maps = self.image_features(episode.imgs.flatten(0, 1))
-        maps = [level.unflatten(0, shape) for level in maps]
+        if self.training and self.batches_apart:
+            images = [self.image_features(imgs) for imgs in episode.imgs.unbind(1)]
+            maps = [torch.stack(level, dim=1) for level in zip(*images, strict=True)]
+        else:
+            maps = self.image_features(episode.imgs.flatten(0, 1))
+            maps = [level.unflatten(0, episode.imgs.shape[:2]) for level in maps]
         shots = episode.num_shots
         return [level[:, :shots] for level in maps], [level[:, shots:] for level in maps]
 

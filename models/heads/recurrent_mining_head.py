@@ -15,10 +15,10 @@ from ..episode import Episode
 from ..layers.encodings import PointEncoding, order_encoding
 from ..layers.features import Levels, features_at, mean_over_shots
 from ..layers.fgsa import ATTENTIONS
-from ..layers.initialization import xavier
 from ..layers.matching import MatchedSupports, Matcher
 from ..layers.miner import Miner
 from ..layers.structure import STRUCTURES, choose_references
+from ..layers.transformer import point_mlp
 
 
 class MinedSupports(NamedTuple):
@@ -265,16 +265,6 @@ class RecurrentMiningHead(nn.Module):
             'real': mean_loss(visible & real),
             'mix': self.mix_loss_weight * mean_loss(visible & ~real),
         }
-
-
-def point_mlp(dims: int) -> nn.Sequential:
-    """Three times Linear and GELU, and a Linear to the two coordinates, which starts at zero."""
-    layers = []
-    for _ in range(3):
-        layers += [nn.Linear(dims, dims), nn.GELU()]
-    mlp = xavier(nn.Sequential(*layers, nn.Linear(dims, 2)))
-    nn.init.zeros_(mlp[-1].weight)  # every layer starts by not moving
-    return mlp
 
 
 def _check_choice(name: str, value: str, choices: Collection[str]) -> None:

@@ -1,4 +1,4 @@
-"""Sine encodings of a keypoint's number and of a point in the image."""
+"""Sine encodings of a keypoint's number, of an image's cells and of a point in the image."""
 
 import math
 
@@ -25,6 +25,27 @@ def sine_encoding(coordinate: Tensor, dims: int) -> Tensor:
     return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(-2)
 
 
+def grid_encoding(height: int, width: int, dims: int, like: Tensor) -> Tensor:
+    """``grid``: the encoding of each cell of an image, row by row.
+
+    Args:
+        height, width: cells along the sides.
+        dims: D; the first half encodes the row, the second the column.
+        like: a tensor that gives dtype and device.
+
+    Returns:
+        (height · width, D)
+    """
+    eps = 1e-6
+    rows, columns = (
+        2 * math.pi * (torch.arange(1, n + 1, dtype=like.dtype, device=like.device) / (n + eps))
+        for n in (height, width)
+    )
+    rows = sine_encoding(rows, dims // 2)[:, None].expand(-1, width, -1)
+    columns = sine_encoding(columns, dims // 2)[None].expand(height, -1, -1)
+    return torch.cat((rows, columns), dim=-1).flatten(0, 1)
+
+
 def order_encoding(num_keypoints: int, dims: int, like: Tensor) -> Tensor:
     """``order``: the encoding of each keypoint's number, as of the columns of a 1 × K image.
 
@@ -36,12 +57,7 @@ def order_encoding(num_keypoints: int, dims: int, like: Tensor) -> Tensor:
     Returns:
         (K, D)
     """
-    eps = 1e-6
-    row = torch.ones(num_keypoints, dtype=like.dtype, device=like.device) / (1 + eps)
-    column = torch.arange(1, num_keypoints + 1, dtype=like.dtype, device=like.device)
-    column = column / (num_keypoints + eps)
-    halves = [sine_encoding(2 * math.pi * axis, dims // 2) for axis in (row, column)]
-    return torch.cat(halves, dim=-1)
+    return grid_encoding(1, num_keypoints, dims, like)
 
 
 class PointEncoding(nn.Module):

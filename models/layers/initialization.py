@@ -8,7 +8,7 @@ Module = TypeVar('Module', bound=nn.Module)
 
 
 def xavier(module: Module) -> Module:
-    """Draw the matrices of linear layers and attentions Xavier-uniformly, with zero biases.
+    """Draw matrices of linear layers, convolutions and attentions Xavier-uniformly, biases zero.
 
     Args:
         module: whose layers, and its own weights, are drawn in place.
@@ -17,11 +17,14 @@ def xavier(module: Module) -> Module:
         The module.
     """
     for layer in module.modules():
-        if isinstance(layer, nn.Linear):
+        if isinstance(layer, (nn.Linear, nn.Conv1d, nn.Conv2d)):
             nn.init.xavier_uniform_(layer.weight)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
         elif isinstance(layer, nn.MultiheadAttention):
-            nn.init.xavier_uniform_(layer.in_proj_weight)
+            parts = (layer.q_proj_weight, layer.k_proj_weight, layer.v_proj_weight)
+            for weight in (layer.in_proj_weight, *parts):
+                if weight is not None:
+                    nn.init.xavier_uniform_(weight)
             nn.init.zeros_(layer.in_proj_bias)
     return module

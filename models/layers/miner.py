@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from .features import Levels
 from .initialization import xavier
+from .transformer import feed_forward
 
 
 class Miner(nn.Module):
@@ -83,15 +84,3 @@ class Miner(nn.Module):
             masked = ~visible & visible.any(1, keepdim=True)
         query = x + encoding
         return self.self_attention(query, query, x, key_padding_mask=masked, need_weights=False)[0]
-
-
-def feed_forward(dims: int, hidden_dims: int, dropout: float) -> nn.Sequential:
-    """``W2 drop(relu(W1 x))``."""
-    return xavier(
-        nn.Sequential(
-            nn.Linear(dims, hidden_dims),
-            nn.ReLU(),
-            nn.Dropout(dropout),
-            nn.Linear(hidden_dims, dims),
-        )
-    )
