@@ -14,14 +14,18 @@ import fmmp.models.necks.feature_pyramid  # noqa: F401
 
 from .arguments import add_arguments, add_config_arguments, read_config, run
 from .distributed import init_distributed
+from .estimator import Estimator, Pose
+from .images import read_image
 from .inference import estimate
 from .model import find_release, init_model
 from .pictures import save_pictures
-from .support import Support, read_image, read_support
+from .support import Support, read_support
 from .test import format_report, test
 from .train import train
 
 __all__ = [
+    'Estimator',
+    'Pose',
     'Support',
     'add_arguments',
     'add_config_arguments',

@@ -1,8 +1,9 @@
-"""What `estimate` is given, checked: an error names the argument and says what it must be."""
+"""What `Estimator` is given, checked: an error names the argument and says what it must be."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +12,12 @@ from torch import nn
 from fmmp.datasets.annotations import clean_box
 from fmmp.errors import InputError
 
+from .images import image_pixels
+
 if TYPE_CHECKING:
     from .support import Box, Support
+
+_FARTHEST = 1e6  # pixels: what is farther is a mistake, and sums of it lose the pixels
 
 
 def check_model(model: nn.Module) -> None:
@@ -21,8 +26,10 @@ def check_model(model: nn.Module) -> None:
         raise InputError(f'model must be what init_model returns, not a {type(model).__name__}')
 
 
-def check_supports(supports: Sequence[Support], most: int, needs_links: bool = True) -> None:
-    """Check the supports of an estimation.
+def check_supports(
+    supports: Sequence[Support], most: int, needs_links: bool = True
+) -> list[Support]:
+    """Check the supports of an estimation; returns them with their images as pixels.
 
     Args:
         supports: annotated images of one category.
@@ -30,8 +37,10 @@ def check_supports(supports: Sequence[Support], most: int, needs_links: bool = T
         needs_links: whether their padding does.
     """
     _check_list(supports, 'supports', 'Support')
-    for number, support in enumerate(supports):
+    supports = [
         check_support(support, f'supports[{number}]', needs_links)
+        for number, support in enumerate(supports)
+    ]
     first = supports[0]
     for number, support in enumerate(supports):
         if len(support.keypoints) != len(first.keypoints) or not np.array_equal(
@@ -46,24 +55,11 @@ def check_supports(supports: Sequence[Support], most: int, needs_links: bool = T
             f'supports: {len(first.keypoints)} keypoints, and the model has {most}: raise '
             'data.data_cfg.num_keypoints, if it was trained so or needs no training'
         )
+    return supports
 
 
-def check_queries(images: Sequence[np.ndarray], boxes: Sequence[Box | None] | None = None) -> None:
-    """Check the query images of an estimation, and their boxes."""
-    _check_list(images, 'images', 'image')
-    for number, image in enumerate(images):
-        check_image(image, f'images[{number}]')
-    if boxes is None:
-        return
-    _check_list(boxes, 'boxes', 'box')
-    if len(boxes) != len(images):
-        raise InputError(f'boxes: {len(boxes)} for {len(images)} images; give each one, or None')
-    for number, (image, box) in enumerate(zip(images, boxes, strict=True)):
-        check_box(box, image, f'boxes[{number}]')
-
-
-def check_support(support: Support, name: str, needs_links: bool = False) -> None:
-    """Check an annotated image.
+def check_support(support: Support, name: str, needs_links: bool = False) -> Support:
+    """Check an annotated image; returns it with its image as pixels.
 
     Args:
         support: the support.
@@ -72,14 +68,14 @@ def check_support(support: Support, name: str, needs_links: bool = False) -> Non
     """
     if not all(hasattr(support, part) for part in ('image', 'keypoints', 'visible', 'skeleton')):
         raise InputError(f'{name} must be a Support, not a {type(support).__name__}')
-    check_image(support.image, f'{name}: image')
+    pixels = image_pixels(support.image, f'{name}: image')
     keypoints = _array(support.keypoints)
     if keypoints is None or keypoints.shape[1:] != (2,) or keypoints.dtype.kind not in 'iuf':
         raise InputError(
             f'{name}: keypoints must be (K, 2) pixels, not {_described(support.keypoints)}'
         )
     count = len(keypoints)
-    strange = np.flatnonzero(~np.isfinite(keypoints).all(1))
+    strange = np.flatnonzero(~(np.abs(keypoints) < _FARTHEST).all(1))
     if strange.size:
         raise InputError(
             f'{name}: keypoint {strange[0]} is {keypoints[strange[0]].tolist()}: keypoints must be '
@@ -94,7 +90,8 @@ def check_support(support: Support, name: str, needs_links: bool = False) -> Non
     if not visible.any():
         raise InputError(f'{name}: no keypoint is annotated: one at least must be visible')
     _check_skeleton(support.skeleton, count, name, needs_links)
-    check_box(support.box, support.image, f'{name}: box')
+    check_box(support.box, pixels, f'{name}: box')
+    return replace(support, image=pixels)
 
 
 def _check_skeleton(
@@ -119,18 +116,6 @@ def _check_skeleton(
         )
 
 
-def check_image(image: np.ndarray, name: str) -> None:
-    """Check an image; ``name`` is what errors call it."""
-    is_array = isinstance(image, np.ndarray)
-    if not is_array or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise InputError(
-            f'{name} must be RGB, an array (H, W, 3) of uint8 from 0 to 255, as read_image gives, '
-            f'not {_described(image)}'
-        )
-    if min(image.shape[:2]) < 2:
-        raise InputError(f'{name} must have 2 × 2 pixels at least, not {_size(image)}')
-
-
 def check_box(box: Box | None, image: np.ndarray, name: str) -> None:
     """Check an object's box in an image; None stands for the whole image."""
     if box is None:
@@ -139,14 +124,15 @@ def check_box(box: Box | None, image: np.ndarray, name: str) -> None:
     is_box = numbers is not None and numbers.shape == (4,) and numbers.dtype.kind in 'iuf'
     if not is_box or not np.isfinite(numbers).all():
         raise InputError(f'{name} must be x, y, width and height in pixels, or None, not {box!r}')
-    if clean_box(box, *image.shape[1::-1]) is None:
+    inside = clean_box(box, *image.shape[1::-1])
+    if inside is None or max(inside[2:]) < 1:
         raise InputError(
             f'{name} must meet its image: {box} has nothing inside its image of {_size(image)}'
         )
 
 
 def _check_list(values: Sequence, name: str, what: str) -> None:
-    if not isinstance(values, (Sequence, np.ndarray)) or len(values) == 0:
+    if not isinstance(values, Sequence) or len(values) == 0:
         given = 'an empty one' if isinstance(values, Sequence) else f'a {type(values).__name__}'
         raise InputError(f'{name} must be a list with one {what} at least, not {given}')
 

@@ -11,7 +11,7 @@ from mmcv import Config
 from fmmp.visualization import contact_sheet, draw_episode, save_image
 
 from .data import build_dataset
-from .support import read_image
+from .images import read_image
 
 COUNT = 3  # pictures a category
 PANEL_SIZE, SHEET_PANEL_SIZE = 384, 192  # pixels

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import mmcv
 import numpy as np
 
 from fmmp.errors import InputError
 
+from .images import Image, read_image
 from .inputs import check_support
 
 Box = Sequence[float]
@@ -23,35 +22,18 @@ class Support:
     """An annotated image.
 
     Attributes:
-        image: (H, W, 3) uint8, RGB.
+        image: its pixels (H, W, 3) uint8, RGB, or whatever else `image_pixels` takes.
         keypoints: (K_c, 2) pixels.
         visible: (K_c,) bool, which keypoints are annotated.
         skeleton: 0-based links, pairs of keypoints; a model whose padding is ``zero`` needs none.
         box: x, y, width, height in pixels of the object; None for the whole image.
     """
 
-    image: np.ndarray
+    image: Image
     keypoints: np.ndarray
     visible: np.ndarray
     skeleton: Sequence[tuple[int, int]]
     box: Box | None = None
-
-
-def read_image(path: str | Path) -> np.ndarray:
-    """Read an image (H, W, 3) uint8, RGB.
-
-    Raises:
-        OSError: the file is missing, or no whole image.
-    """
-    try:
-        image = mmcv.imread(str(path), channel_order='rgb')
-    except FileNotFoundError:
-        raise FileNotFoundError(f'{path}: there is no such image') from None
-    except cv2.error:  # of an empty or a truncated file
-        image = None
-    if image is None:
-        raise OSError(f'{path}: not a readable image: it is empty, cut short or no image')
-    return image
 
 
 def read_support(image: str | Path, keypoint_file: str | Path) -> Support:

@@ -204,6 +204,40 @@ class EpisodeDetector(nn.Module, ABC):
                 f'the data gives {given}: raise data.data_cfg.num_references'
             )
 
+    # What supports that outlive their queries need.
+
+    @torch.no_grad()
+    def encode(self, supports: Episode) -> Any:
+        """:meth:`encode_supports`, from the images of an episode without queries.
+
+        Args:
+            supports: the annotated images, ``num_queries`` being 0.
+
+        Returns:
+            The state that :meth:`find` takes, as often as wanted.
+        """
+        self._check(supports)
+        with self.in_precision():
+            supports = supports.to(self.device)
+            features, _ = self.extract_features(supports)
+            return self.encode_supports(features, supports)
+
+    @torch.no_grad()
+    def find(self, state: Any, imgs: Tensor) -> Tensor:
+        """:meth:`decode`, from the queries' images.
+
+        Args:
+            state: what :meth:`encode` gave.
+            imgs: (B, Q, 3, H, W), normalised crops.
+
+        Returns:
+            (B, Q, L, K, 2) float32 on the CPU, each layer's points in [0, 1].
+        """
+        with self.in_precision():
+            maps = self.image_features(imgs.flatten(0, 1).to(self.device))
+            features = [level.unflatten(0, imgs.shape[:2]) for level in maps]
+            return self.decode_in_chunks(state, features).float().cpu()
+
     # What MMCV's runner and users call.
 
     def forward(self, return_loss: bool = True, **batch: Any) -> dict:
@@ -217,14 +251,22 @@ class EpisodeDetector(nn.Module, ABC):
             :meth:`losses`; or ``points``, (B, Q, L, K, 2) float32 on the CPU, and ``index``, the
             list of the episodes' numbers.
         """
-        device = next(self.parameters()).device
-        episode = Episode.of(batch).to(device)
-        mixed = self.precision != torch.float32
-        with torch.autocast(device.type, self.precision if mixed else None, enabled=mixed):
+        episode = Episode.of(batch).to(self.device)
+        with self.in_precision():
             if return_loss:
                 return self.losses_by_kind(episode)
             points = self.predict(episode)
         return {'points': points.float().cpu(), 'index': batch['index'].tolist()}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model's weights are."""
+        return next(self.parameters()).device
+
+    def in_precision(self) -> torch.autocast:
+        """The context in which the model computes: its precision on its device."""
+        mixed = self.precision != torch.float32
+        return torch.autocast(self.device.type, self.precision if mixed else None, enabled=mixed)
 
     def train_step(self, batch: dict, *_: object, **__: object) -> dict:
         """The losses of a batch, as MMCV's runner wants them."""
