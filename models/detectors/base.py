@@ -155,7 +155,7 @@ class EpisodeDetector(nn.Module, ABC):
 
     def image_features(self, imgs: Tensor) -> Features:
         """Backbone and neck: maps (B, C_l, H_l, W_l) of images (B, 3, H, W)."""
-        maps = self.backbone(imgs)
+        maps = backbone_maps(self.backbone, imgs)
         return maps if self.neck is None else self.neck(maps)
 
     def extract_features(self, episode: Episode) -> tuple[Features, Features]:
@@ -347,6 +347,12 @@ def step_outputs(losses: Mapping[str, Tensor], batch: Mapping[str, Any]) -> dict
     }
 
 
+def backbone_maps(backbone: nn.Module, imgs: Tensor) -> Sequence[Tensor]:
+    """The maps (B, C_l, H_l, W_l) that a backbone gives; MMPose's give a single one as it is."""
+    maps = backbone(imgs)
+    return [maps] if isinstance(maps, Tensor) else maps
+
+
 def stage_channels(backbone: nn.Module) -> tuple[int, ...]:
     """Channels of the maps that a backbone gives, fine to coarse."""
     if hasattr(backbone, 'out_channels'):
@@ -354,6 +360,6 @@ def stage_channels(backbone: nn.Module) -> tuple[int, ...]:
     was_training = backbone.training
     backbone.eval()
     with torch.no_grad():
-        maps = backbone(torch.zeros(1, 3, 64, 64))
+        maps = backbone_maps(backbone, torch.zeros(1, 3, 64, 64))
     backbone.train(was_training)
     return tuple(level.shape[1] for level in maps)

@@ -8,7 +8,7 @@ import torch
 
 from fmmp.errors import CheckpointError
 
-from .release import Release, State
+from .release import Release, State, rename
 
 # Names as the release has them and as we have them; {} stands for a layer's or a level's number.
 _RELEASED_NAMES = (
@@ -75,7 +75,7 @@ class FMMPRelease(Release):
                 miner, branch, part = match.groups()
                 branches.setdefault((miner, part), {})[int(branch)] = value
             else:
-                ours[_rename(name, _NAMES)] = value
+                ours[rename(name, _NAMES)] = value
         for (miner, part), values in branches.items():
             if sorted(values) != list(range(len(values))):
                 raise CheckpointError(
@@ -86,7 +86,7 @@ class FMMPRelease(Release):
             name = dict(_STACKED + _CONCATENATED).get(part)
             if name is None:
                 raise CheckpointError(f'{miner}deform_attn.attn_layers.0.{part} has no counterpart')
-            ours[_rename(miner, _RELEASED_MINERS) + name] = join(ordered)
+            ours[rename(miner, _RELEASED_MINERS) + name] = join(ordered)
         return ours
 
     def to_released(self, state: State) -> State:
@@ -103,7 +103,7 @@ class FMMPRelease(Release):
         for name, value in state.items():
             match = re.fullmatch(r'(.*\.)(fgsa\.(?!projector)\w+(?:\.\w+)?)', name)
             if not match:
-                released[_rename(name, names)] = value
+                released[rename(name, names)] = value
                 continue
             miner, part = match.groups()
             if part not in concatenated | stacked:
@@ -111,14 +111,6 @@ class FMMPRelease(Release):
             branches = len(state[f'{miner}fgsa.output_bias'])
             values = value.unbind() if part in stacked else value.chunk(branches)
             for branch, tensor in enumerate(values):
-                prefix = _rename(miner, miners) + _BRANCH.format(branch)
+                prefix = rename(miner, miners) + _BRANCH.format(branch)
                 released[prefix + (concatenated | stacked)[part]] = tensor.clone()
         return released
-
-
-def _rename(name: str, prefixes: tuple[tuple[str, str], ...]) -> str:
-    for old, new in prefixes:
-        match = re.match(re.escape(old).replace(r'\{\}', r'(\d+)'), name)
-        if match:
-            return new.format(*match.groups()) + name[match.end() :]
-    raise CheckpointError(f'{name} has no counterpart')

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from torch import Tensor
+
+from fmmp.errors import CheckpointError
 
 State = dict[str, Tensor]
 
@@ -35,3 +39,21 @@ class Release(ABC):
         Raises:
             CheckpointError: a tensor has no counterpart.
         """
+
+
+def rename(name: str, prefixes: Sequence[tuple[str, str]]) -> str:
+    """Replace the beginning of a tensor's name.
+
+    Args:
+        name: the name.
+        prefixes: beginnings and what replaces them, of which the first that fits counts; ``{}``
+            stands for a number, which is kept.
+
+    Raises:
+        CheckpointError: no beginning fits.
+    """
+    for old, new in prefixes:
+        match = re.match(re.escape(old).replace(r'\{\}', r'(\d+)'), name)
+        if match:
+            return new.format(*match.groups()) + name[match.end() :]
+    raise CheckpointError(f'{name} has no counterpart')
