@@ -12,6 +12,7 @@ from PIL import Image
 from fmmp.datasets.coco import stays_inside
 from fmmp.errors import InputError, did_you_mean
 
+ORIENTATION = 0x0112  # EXIF's tag
 Box = tuple[float, float, float, float]
 
 
@@ -191,12 +192,16 @@ def require_inside(labels: Labels, path: str | Path) -> None:
 
 
 def image_size(folder: str | Path | None, image: str) -> tuple[int, int] | None:
-    """Height and width of an image of a folder by its file's head; None if it is not there."""
+    """Height and width of an image of a folder by its file's head; None if it is not there.
+
+    A photograph that says that it lies on its side is turned first, as viewers do.
+    """
     if folder is None or not stays_inside(image):
         return None
     try:
         with Image.open(Path(folder, image)) as file:
-            return file.height, file.width
+            turned = file.getexif().get(ORIENTATION) in (5, 6, 7, 8)
+            return (file.width, file.height) if turned else (file.height, file.width)
     except (OSError, ValueError, Image.DecompressionBombError):
         return None
 
