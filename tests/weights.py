@@ -19,10 +19,11 @@ def released_state() -> dict[str, torch.Tensor]:
 @cache
 def _released_state() -> dict[str, torch.Tensor]:
     listing = json.loads((DATA / 'released_state_dict.json').read_text())
-    return {name: _tensor(name, shape) for name, shape in listing}
+    return {name: tensor_by_name(name, shape) for name, shape in listing}
 
 
-def _tensor(name: str, shape: list[int]) -> torch.Tensor:
+def tensor_by_name(name: str, shape: list[int], gain: float = 1) -> torch.Tensor:
+    """A tensor that follows from its name; ``gain`` multiplies matrices."""
     if name.endswith('num_batches_tracked'):
         return torch.zeros((), dtype=torch.long)
     rng = np.random.RandomState(zlib.crc32(name.encode()) & 0xFFFFFFFF)
@@ -32,7 +33,7 @@ def _tensor(name: str, shape: list[int]) -> torch.Tensor:
     elif name.endswith('running_mean'):
         values = values * 0.05
     elif len(shape) > 1:
-        values = values * np.sqrt(1 / np.prod(shape[1:]))
+        values = values * np.sqrt(1 / np.prod(shape[1:])) * gain
     else:
         values = values * 0.05 + name.endswith('weight')
     return torch.from_numpy(values).float()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -67,18 +67,7 @@ class EpisodeDetector(nn.Module, ABC):
         pretrained: str | None = None,
     ) -> None:
         super().__init__()
-        for key in ('pretrained', 'init_cfg'):  # backbones' own loading may run a file's code
-            if backbone.get(key):
-                raise InputError(f'model.backbone.{key}: name the file as model.pretrained instead')
-        self.backbone = builder.build_backbone(backbone)
-        self.backbone.init_weights()
-        if pretrained is not None:
-            if self.weights_elsewhere:
-                raise InputError(
-                    f'model.pretrained is {pretrained!r}, and the backbone keeps its '
-                    'model.backbone.weights: set model.pretrained=None'
-                )
-            load_pretrained(self.backbone, pretrained)
+        self.backbone = build_backbone(backbone, pretrained)
         self.neck = None
         if neck is not None:
             channels = stage_channels(self.backbone)
@@ -164,14 +153,24 @@ class EpisodeDetector(nn.Module, ABC):
         Returns:
             the supports' and the queries' features, (B, S, …) and (B, Q, …).
         """
-        if self.training and self.batches_apart:
-            images = [self.image_features(imgs) for imgs in episode.imgs.unbind(1)]
-            maps = [torch.stack(level, dim=1) for level in zip(*images, strict=True)]
-        else:
-            maps = self.image_features(episode.imgs.flatten(0, 1))
-            maps = [level.unflatten(0, episode.imgs.shape[:2]) for level in maps]
+        maps = self.features_of(episode.imgs, self.image_features)
         shots = episode.num_shots
         return [level[:, :shots] for level in maps], [level[:, shots:] for level in maps]
+
+    def features_of(
+        self, imgs: Tensor, image_features: Callable[[Tensor], Features]
+    ) -> list[Tensor]:
+        """Maps (B, G, C_l, H_l, W_l) of an episode's images (B, G, 3, H, W).
+
+        Args:
+            imgs: the images.
+            image_features: what gives the maps of a batch of images.
+        """
+        if self.training and self.batches_apart:
+            images = [image_features(batch) for batch in imgs.unbind(1)]
+            return [torch.stack(level, dim=1) for level in zip(*images, strict=True)]
+        maps = image_features(imgs.flatten(0, 1))
+        return [level.unflatten(0, imgs.shape[:2]) for level in maps]
 
     def predict(self, episode: Episode) -> Tensor:
         """Find the queries' keypoints; supports are encoded once for all of an episode's queries.
@@ -351,6 +350,32 @@ def backbone_maps(backbone: nn.Module, imgs: Tensor) -> Sequence[Tensor]:
     """The maps (B, C_l, H_l, W_l) that a backbone gives; MMPose's give a single one as it is."""
     maps = backbone(imgs)
     return [maps] if isinstance(maps, Tensor) else maps
+
+
+def build_backbone(settings: dict, pretrained: str | None = None) -> nn.Module:
+    """Build a backbone, with fresh weights or those that it is to start from.
+
+    Args:
+        settings: its config, ``model.backbone``.
+        pretrained: ``model.pretrained``.
+
+    Raises:
+        InputError: the settings name weights that the backbone would load by itself, or that it
+            keeps though it is to start from others.
+    """
+    for key in ('pretrained', 'init_cfg'):  # backbones' own loading may run a file's code
+        if settings.get(key):
+            raise InputError(f'model.backbone.{key}: name the file as model.pretrained instead')
+    backbone = builder.build_backbone(settings)
+    backbone.init_weights()
+    if pretrained is not None:
+        if getattr(backbone, 'weights', None):
+            raise InputError(
+                f'model.pretrained is {pretrained!r}, and the backbone keeps its '
+                'model.backbone.weights: set model.pretrained=None'
+            )
+        load_pretrained(backbone, pretrained)
+    return backbone
 
 
 def stage_channels(backbone: nn.Module) -> tuple[int, ...]:

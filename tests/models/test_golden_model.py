@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 from fmmp.models.detectors.fmmp_release import FMMPRelease
-from torch import nn
 
 from fmmp.apis import init_model
+from tests.baselines import without_dropout
 from tests.tiny import CONFIG
 from tests.weights import DATA, released_state
 
@@ -88,11 +88,3 @@ def test_losses_and_gradients_are_the_recorded_ones(model, two_threads, shots):
         noise = torch.randn(points.shape, generator=generator)
         points = episode['points'] * (1 + 3e-8 * noise)
     pytest.fail('gradient norms differ by more than 1e-3')
-
-
-def without_dropout(model):
-    for module in model.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0
-        elif isinstance(module, nn.MultiheadAttention):
-            module.dropout = 0.0
