@@ -147,6 +147,10 @@ class EpisodeDetector(nn.Module, ABC):
         maps = backbone_maps(self.backbone, imgs)
         return maps if self.neck is None else self.neck(maps)
 
+    def query_features(self, imgs: Tensor) -> Features:
+        """:meth:`image_features`, of queries' images, where a method looks at them otherwise."""
+        return self.image_features(imgs)
+
     def extract_features(self, episode: Episode) -> tuple[Features, Features]:
         """Backbone and neck over all images at once, or in training as ``batches_apart`` says.
 
@@ -233,8 +237,7 @@ class EpisodeDetector(nn.Module, ABC):
             (B, Q, L, K, 2) float32 on the CPU, each layer's points in [0, 1].
         """
         with self.in_precision():
-            maps = self.image_features(imgs.flatten(0, 1).to(self.device))
-            features = [level.unflatten(0, imgs.shape[:2]) for level in maps]
+            features = self.features_of(imgs.to(self.device), self.query_features)
             return self.decode_in_chunks(state, features).float().cpu()
 
     # What MMCV's runner and users call.

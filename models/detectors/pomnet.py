@@ -63,14 +63,15 @@ class POMNet(EpisodeDetector):
             for name in (prefix, f'query_{prefix}')
         }
 
+    def query_features(self, imgs: Tensor) -> Features:
+        """The second backbone's maps."""
+        return backbone_maps(self.query_backbone, imgs)
+
     def extract_features(self, episode: Episode) -> tuple[Features, Features]:
         """Each backbone over its images."""
-        shots = episode.num_shots
         return (
-            self.features_of(episode.imgs[:, :shots], self.image_features),
-            self.features_of(
-                episode.imgs[:, shots:], lambda imgs: backbone_maps(self.query_backbone, imgs)
-            ),
+            self.features_of(episode.supports.imgs, self.image_features),
+            self.features_of(episode.queries.imgs, self.query_features),
         )
 
     def encode_supports(self, features: Features, supports: Episode) -> KeypointTokens:
