@@ -158,7 +158,8 @@ def _write_object(image: ET.Element, labels: Labels, item: Labelled, group: str)
     for name, (x, y), visible in zip(labels.names, item.keypoints, item.visible, strict=True):
         state = {'outside': str(int(visible == 0)), 'occluded': str(int(visible == 1))}
         place = {'points': f'{x:.10g},{y:.10g}'}
-        ET.SubElement(skeleton, 'points', {'label': name, **state, **place})
+        source = {'label': name, 'source': common['source']}
+        ET.SubElement(skeleton, 'points', {**source, **state, **place})
     if item.box is not None:
         x, y, w, h = item.box
         corners = {'xtl': x, 'ytl': y, 'xbr': x + w, 'ybr': y + h}

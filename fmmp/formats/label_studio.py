@@ -106,7 +106,7 @@ def config_of(labels: Labels) -> bytes:
     keypoints = ET.SubElement(view, 'KeyPointLabels', head)
     for number, name in enumerate(labels.names):
         ET.SubElement(keypoints, 'Label', {'value': name, 'model_index': str(number)})
-    return safe_xml.to_bytes(view, 'the labelling configuration')
+    return safe_xml.to_bytes(view, 'the labelling configuration', declaration=False)
 
 
 def read(path: str | Path, category: str | None = None, config: str | Path | None = None) -> Labels:

@@ -102,7 +102,7 @@ def _labelled(
     keypoints, visible, scores = np.zeros((len(names), 2)), np.zeros(len(names), int), []
     for number, name in enumerate(names):
         shape = points.get(name, {})
-        scores.append(shape.get('score'))
+        scores.append(shape.get('score', (shape.get('other_data') or {}).get('score')))
         if shape:
             keypoints[number] = shape['points'][0]
             flags = shape.get('flags')

@@ -12,6 +12,7 @@ from PIL import Image
 from fmmp.datasets.coco import stays_inside
 from fmmp.errors import InputError, did_you_mean
 
+IMAGES = {'.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp'}
 ORIENTATION = 0x0112  # EXIF's tag
 Box = tuple[float, float, float, float]
 
@@ -215,3 +216,10 @@ def common_names(paths: Iterable[str]) -> dict[str, str]:
         while len({parts[: shared + 1] for parts in folders}) == 1 and len(folders[0]) > shared:
             shared += 1
     return {path: '/'.join(PurePosixPath(name).parts[shared:]) for path, name in posix.items()}
+
+
+def frame_path(paths: Sequence[str], number: int) -> str:
+    """The path of a frame: of a list of images, one of them; of a film, ``film.mp4/17``."""
+    if len(paths) > 1 or Path(paths[0]).suffix.lower() in IMAGES:
+        return paths[number]
+    return f'{paths[0]}/{number}'

@@ -27,15 +27,15 @@ def parse(content: str | bytes, where: str | Path) -> ET.Element:
         raise InputError(f'{where}: not readable as XML: {error}') from error
 
 
-def to_bytes(root: ET.Element, where: str | Path) -> bytes:
-    """XML as UTF-8.
+def to_bytes(root: ET.Element, where: str | Path, declaration: bool = True) -> bytes:
+    """XML as UTF-8, with or without a line that says so.
 
     Raises:
         InputError: a text has a character that XML cannot hold.
     """
     ET.indent(root)
     try:
-        content = ET.tostring(root, encoding='utf-8', xml_declaration=True)
+        content = ET.tostring(root, encoding='utf-8', xml_declaration=declaration)
         ET.fromstring(content)
     except (UnicodeEncodeError, ET.ParseError) as error:
         raise InputError(

@@ -13,7 +13,7 @@ import numpy as np
 from fmmp.errors import InputError
 from fmmp.files import atomic_path
 
-from .labels import Labelled, Labels, choose, common_names, image_size
+from .labels import Labelled, Labels, choose, common_names, frame_path, image_size
 
 
 def sleap_io() -> ModuleType:
@@ -80,11 +80,8 @@ def from_sleap(
 
 def _frame_path(frame: object) -> str:
     source = frame.video.filename
-    if isinstance(source, (list, tuple)):
-        return str(source[frame.frame_idx])
-    if Path(str(source)).suffix.lower() in ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff'):
-        return str(source)
-    return f'{source}/{frame.frame_idx}'
+    paths = source if isinstance(source, (list, tuple)) else [source]
+    return frame_path(list(map(str, paths)), int(frame.frame_idx))
 
 
 def _labelled(image: str, size: tuple[int, int] | None, instance: object) -> Labelled:

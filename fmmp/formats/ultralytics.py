@@ -7,7 +7,9 @@ as Ultralytics has them) and our ``skeleton`` are in ``data.yaml``.
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -17,9 +19,8 @@ import yaml
 from fmmp.errors import InputError
 from fmmp.files import atomic_path
 
-from .labels import Labelled, Labels, choose, image_size, require_inside, require_sizes
+from .labels import IMAGES, Labelled, Labels, choose, image_size, require_inside, require_sizes
 
-IMAGES = {'.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp'}
 SIDES = {'left': 'right', 'l': 'r', 'port': 'starboard'}
 
 
@@ -167,10 +168,12 @@ def write(labels: Labels, path: str | Path, images: str | Path | None = None) ->
     Args:
         labels: what to write.
         path: its folder.
-        images: the folder of the images: ``images/train`` links to it; else put them there.
+        images: the folder of the images, which are linked (or copied) into ``images/train``; else
+            put them there.
 
     Raises:
         InputError: the size of an image is not known, or its path leads out of the folder.
+        FileNotFoundError: an image is not in its folder.
     """
     require_sizes(labels, path)
     require_inside(labels, path)
@@ -184,9 +187,9 @@ def write(labels: Labels, path: str | Path, images: str | Path | None = None) ->
     for text, (_, items) in texts.items():
         with atomic_path(folder / 'labels' / 'train' / text) as scratch:
             scratch.write_text(''.join(map(_line, items)), encoding='utf-8')
-    if images is not None and not (folder / 'images' / 'train').exists():
-        (folder / 'images').mkdir(parents=True, exist_ok=True)
-        (folder / 'images' / 'train').symlink_to(Path(images).resolve())
+    if images is not None:
+        for name in labels.images():
+            _bring(Path(images, name), folder / 'images' / 'train' / name)
     content = {
         'train': 'images/train',
         'val': 'images/train',
@@ -199,6 +202,20 @@ def write(labels: Labels, path: str | Path, images: str | Path | None = None) ->
     with atomic_path(folder / 'data.yaml') as scratch:
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None)
         scratch.write_text(text, encoding='utf-8')
+
+
+def _bring(source: Path, target: Path) -> None:
+    """Have an image in another folder, too; Ultralytics would follow symbolic links."""
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise FileNotFoundError(f'{source}: there is no such image') from None
+    except OSError:  # another disk, or one without links
+        with atomic_path(target) as scratch:
+            shutil.copyfile(source, scratch)
 
 
 def _line(item: Labelled) -> str:
