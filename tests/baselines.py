@@ -1,51 +1,61 @@
-"""Golden numbers of other methods: weights by formula, and episodes."""
+"""What the golden numbers of other methods than FMMP were recorded with, and without."""
 
 import json
+from functools import cache
 
 import numpy as np
 import torch
 from torch import nn
 
-from tests.weights import DATA, tensor_by_name
+from tests.weights import DATA, tensor_of
 
-FOLDER = DATA / 'baselines'
+BASELINES = DATA / 'baselines'
+GAINS = {'out_proj': 0.3, 'relation_model': 2, 'deconv_layers': 3}  # by a part of the name
 
 
-def baseline_state(method, gains=()):
-    """A state dict with the official names, every tensor filled from its name.
+def released_baseline(method: str) -> dict[str, torch.Tensor]:
+    """A state dict with a method's released names, every tensor filled from its name.
 
-    ``gains``: parts of names, and what the matrices of such tensors are multiplied by.
+    A backbone that is stored twice is filled by the first copy's names.
     """
-    listing = json.loads((FOLDER / f'{method}_state_dict.json').read_text())
-    return {name: tensor_by_name(name, shape, _gain(name, gains)) for name, shape in listing}
+    return dict(_released_baseline(method))
 
 
-def _gain(name, gains):
-    return next((gain for part, gain in dict(gains).items() if part in name), 1)
+@cache
+def _released_baseline(method):
+    listing = json.loads((BASELINES / f'{method}_state_dict.json').read_text())
+    names = {name: name for name, _ in listing}
+    if method == 'capeformer':
+        names = {name: name.replace('encoder_query.', 'encoder_sample.') for name in names}
+    return {name: tensor_of(names[name], shape, _gain(names[name])) for name, shape in listing}
 
 
-def baseline_episode(method, shots):
-    """The recorded inputs, as `Episode` has them, and all that is recorded."""
-    golden = np.load(FOLDER / f'{method}_{shots}shot.npz')
-    points = torch.from_numpy(golden['points']).float()
+def _gain(name):
+    return next((gain for part, gain in GAINS.items() if part in name), 1)
+
+
+def load_baseline(name: str) -> tuple[dict[str, torch.Tensor], dict[str, np.ndarray]]:
+    """The inputs of a recorded episode, as the models take them, and the recorded numbers."""
+    golden = dict(np.load(BASELINES / f'{name}.npz'))
+    batch, images = golden['points'].shape[:2]
     rng = np.random.RandomState(int(golden['image_seed']))
-    shape = points.shape[:2]
-    blocks = rng.randn(*shape, 3, 8, 8).repeat(32, -2).repeat(32, -1)
-    images = 2 * blocks + 0.5 * rng.randn(*shape, 3, 256, 256)
+    blocks = rng.randn(batch, images, 3, 8, 8).repeat(32, -2).repeat(32, -1)
+    imgs = 2 * blocks + 0.5 * rng.randn(batch, images, 3, 256, 256)
     episode = dict(
-        imgs=torch.from_numpy(images.astype(np.float32)),
-        points=points,
-        visible=torch.from_numpy(golden['visible']).bool(),
-        num_keypoints=torch.from_numpy(golden['num_keypoints']).long(),
+        imgs=torch.from_numpy(imgs.astype(np.float32)),
+        points=torch.from_numpy(golden['points']),
+        visible=torch.from_numpy(golden['visible']),
     )
+    if 'skeleton' in golden:
+        episode['skeleton'] = torch.from_numpy(golden['skeleton']).long()
     return episode, golden
 
 
-def without_dropout(model):
-    """Set all rates of dropout to 0; returns the model."""
+def without_dropout(model: nn.Module) -> nn.Module:
+    """The model with every rate at zero."""
     for module in model.modules():
         if isinstance(module, nn.Dropout):
-            module.p = 0
+            module.p = 0.0
         elif isinstance(module, nn.MultiheadAttention):
             module.dropout = 0.0
     return model

@@ -19,11 +19,11 @@ def released_state() -> dict[str, torch.Tensor]:
 @cache
 def _released_state() -> dict[str, torch.Tensor]:
     listing = json.loads((DATA / 'released_state_dict.json').read_text())
-    return {name: tensor_by_name(name, shape) for name, shape in listing}
+    return {name: tensor_of(name, shape) for name, shape in listing}
 
 
-def tensor_by_name(name: str, shape: list[int], gain: float = 1) -> torch.Tensor:
-    """A tensor that follows from its name; ``gain`` multiplies matrices."""
+def tensor_of(name: str, shape: list[int], gain: float = 1.0) -> torch.Tensor:
+    """A tensor filled from its name; a matrix is multiplied by ``gain``."""
     if name.endswith('num_batches_tracked'):
         return torch.zeros((), dtype=torch.long)
     rng = np.random.RandomState(zlib.crc32(name.encode()) & 0xFFFFFFFF)

@@ -10,7 +10,7 @@ import fmmp.models.backbones.timm_backbone
 import fmmp.models.detectors.feature_matching
 import fmmp.models.detectors.fmmp
 import fmmp.models.detectors.pomnet
-import fmmp.models.heads.pomnet_head
+import fmmp.models.heads.heatmap_matching_head
 import fmmp.models.heads.recurrent_mining_head
 import fmmp.models.necks.feature_pyramid  # noqa: F401
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from fmmp.errors import InputError
 
 from ..episode import Episode
-from ..heads.pomnet_head import KeypointTokens
+from ..heads.heatmap_matching_head import KeypointTokens
 from ..layers.heatmap_decoding import decode_heatmaps
 from ..layers.heatmaps import heatmaps
 from .base import EpisodeDetector, Features, backbone_maps, build_backbone, stage_channels

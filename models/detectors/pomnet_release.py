@@ -26,8 +26,8 @@ def _layer_names(stack: str) -> list[tuple[str, str]]:
 _NAMES = (
     ('encoder_sample.', 'backbone.'),
     ('encoder_query.', 'query_backbone.'),
-    ('keypoint_head.input_proj.', 'keypoint_head.image_projection.'),
-    ('keypoint_head.query_proj.', 'keypoint_head.keypoint_projection.'),
+    ('keypoint_head.input_proj.', 'keypoint_head.query_projection.'),
+    ('keypoint_head.query_proj.', 'keypoint_head.support_projection.'),
     *_layer_names('encoder'),
     *_layer_names('decoder'),
     ('keypoint_head.transformer.decoder.post_norm.', 'keypoint_head.norm.'),

@@ -20,11 +20,12 @@ class KeypointMatching(nn.Module):
 
     With M the image's map and Z a keypoint's token, the same at every cell:
 
-        relu(BN(Conv3×3([M; Z]))), three times relu(BN(ConvTranspose4×4)), Conv1×1
+        relu(BN(Conv3×3([M; Z]))), U times relu(BN(ConvTranspose4×4)), Conv1×1
 
     Args:
         embed_dims: D.
         channels: of the upsampled maps.
+        num_upsamplings: U, each of which doubles the sides.
         batch_norm: what batch norm's means and variances are taken over in training: ``each``, one
             keypoint of the batch at a time, padded ones too, as in the official code; or ``real``,
             all keypoints of the batch together but padded ones.
@@ -34,19 +35,20 @@ class KeypointMatching(nn.Module):
         self,
         embed_dims: int = 256,
         channels: int = 256,
+        num_upsamplings: int = 3,
         batch_norm: Literal[NORMS] = 'each',
     ) -> None:
         super().__init__()
         self.batch_norm = batch_norm
         self.pair = PairConvolution(embed_dims)
         self.pair_norm = nn.BatchNorm2d(embed_dims)
-        widths = (embed_dims, channels, channels, channels)
+        widths = [embed_dims] + num_upsamplings * [channels]
         self.upsample = nn.ModuleList(
             nn.ConvTranspose2d(*sizes, kernel_size=4, stride=2, padding=1, bias=False)
             for sizes in pairwise(widths)
         )
         self.upsample_norms = nn.ModuleList(nn.BatchNorm2d(channels) for _ in self.upsample)
-        self.heatmap = nn.Conv2d(channels, 1, kernel_size=1)
+        self.heatmap = nn.Conv2d(widths[-1], 1, kernel_size=1)
         for layer in (self.pair, *self.upsample, self.heatmap):
             nn.init.normal_(layer.weight, std=0.001)
         nn.init.zeros_(self.heatmap.bias)
@@ -63,7 +65,7 @@ class KeypointMatching(nn.Module):
             last_stands_for: how many equal keypoints the last one is, to the running statistics.
 
         Returns:
-            (B, K, 8h, 8w); with ``batch_norm='real'``, in training, zero for padded keypoints.
+            (B, K, 2ᵁh, 2ᵁw); with ``batch_norm='real'``, in training, zero for padded keypoints.
         """
         matched = self.pair(image, tokens)
         if not self.training:
@@ -76,7 +78,7 @@ class KeypointMatching(nn.Module):
         return maps.new_zeros(*real.shape, *maps.shape[1:]).index_put((real,), maps)
 
     def _upsampled(self, x: Tensor, norm: Callable | None = None) -> Tensor:
-        """Heatmaps (N, 8h, 8w) of N matched maps (N, D, h, w)."""
+        """Heatmaps (N, 2ᵁh, 2ᵁw) of N matched maps (N, D, h, w)."""
         norm = norm or (lambda module, x: module(x))
         x = norm(self.pair_norm, x).relu()
         for upsample, upsample_norm in zip(self.upsample, self.upsample_norms, strict=True):

@@ -13,17 +13,16 @@ from fmmp.models.layers.heatmap_decoding import decode_heatmaps
 
 from fmmp.apis import init_model
 from fmmp.checkpoints import save_atomically
-from tests.baselines import FOLDER, baseline_episode, baseline_state, without_dropout
+from tests.baselines import BASELINES, load_baseline, released_baseline, without_dropout
 from tests.tiny import ROOT
 
 RELEASE = POMNetRelease()
 CONFIG = ROOT / 'configs/pomnet/1shot/pomnet_r50_mp100_split1.py'
-GAINS = {'out_proj': 0.3, 'relation_model': 2, 'deconv_layers': 3}
 
 
 @pytest.fixture(scope='module')
 def official():
-    return baseline_state('pomnet', GAINS)
+    return released_baseline('pomnet')
 
 
 @pytest.fixture(scope='module')
@@ -41,7 +40,7 @@ def test_every_tensor_of_the_official_code_is_ours_by_another_name(model, offici
 
 @pytest.mark.parametrize('shots', [1, 3])
 def test_tokens_heatmaps_and_points_are_the_recorded_ones(model, shots):
-    batch, golden = baseline_episode('pomnet', shots)
+    batch, golden = load_baseline(f'pomnet_{shots}shot')
     episode = Episode(**batch)
     head = model.keypoint_head
     with torch.no_grad():
@@ -64,7 +63,7 @@ def test_tokens_heatmaps_and_points_are_the_recorded_ones(model, shots):
 
 @pytest.mark.parametrize('shots', [1, 3])
 def test_loss_gradients_and_running_statistics_are_the_recorded_ones(model, shots):
-    batch, golden = baseline_episode('pomnet', shots)
+    batch, golden = load_baseline(f'pomnet_{shots}shot')
     model = without_dropout(copy.deepcopy(model).train())
     with torch.set_grad_enabled(shots == 3):  # one backward pass is enough
         (loss,) = model.loss(**batch).values()
@@ -85,7 +84,7 @@ def test_loss_gradients_and_running_statistics_are_the_recorded_ones(model, shot
 
 
 def test_hand_made_heatmaps_are_decoded_as_recorded():
-    recorded = json.loads((FOLDER / 'pomnet_decode.json').read_text())
+    recorded = json.loads((BASELINES / 'pomnet_decode.json').read_text())
     heatmaps = torch.zeros(len(recorded['cases']), 64, 64)
     for heatmap, case in zip(heatmaps, recorded['cases'], strict=True):
         heatmap.fill_(case['background'])

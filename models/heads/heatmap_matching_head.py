@@ -8,6 +8,8 @@ import torch
 from mmpose.models.builder import HEADS
 from torch import Tensor, nn
 
+from fmmp.errors import InputError
+
 from ..episode import Episode
 from ..layers.encodings import grid_encoding
 from ..layers.heatmaps import STRIDE, support_features
@@ -36,7 +38,7 @@ class KeypointTokens(NamedTuple):
 
 
 @HEADS.register_module()
-class POMNetHead(nn.Module):
+class HeatmapMatchingHead(nn.Module):
     """Draws a heatmap of each keypoint on the query.
 
     Args:
@@ -45,9 +47,8 @@ class POMNetHead(nn.Module):
         num_layers: of the encoder, and of the decoder.
         num_heads: heads of an attention.
         hidden_dims: width of the feed-forward networks.
-        channels: of the upsampled maps.
+        channels, num_upsamplings, batch_norm: of the matching, see `KeypointMatching`.
         dropout: rate.
-        batch_norm: of the matching head, see `KeypointMatching`.
 
     """
 
@@ -59,17 +60,20 @@ class POMNetHead(nn.Module):
         num_heads: int = 8,
         hidden_dims: int = 2048,
         channels: int = 256,
-        dropout: float = 0.1,
+        num_upsamplings: int = 3,
         batch_norm: Literal[NORMS] = 'each',
+        dropout: float = 0.1,
     ) -> None:
         super().__init__()
+        if embed_dims % num_heads:
+            raise InputError(f'embed_dims={embed_dims} is no multiple of num_heads={num_heads}')
         sizes = (embed_dims, num_heads, hidden_dims)
-        self.image_projection = nn.Conv2d(in_channels, embed_dims, kernel_size=1)
-        self.keypoint_projection = nn.Linear(in_channels, embed_dims)
+        self.query_projection = nn.Conv2d(in_channels, embed_dims, kernel_size=1)
+        self.support_projection = nn.Linear(in_channels, embed_dims)
         self.encoder = nn.ModuleList(EncoderLayer(*sizes, dropout) for _ in range(num_layers))
         self.decoder = nn.ModuleList(DecoderLayer(*sizes, dropout) for _ in range(num_layers))
         self.norm = nn.LayerNorm(embed_dims)
-        self.matching = KeypointMatching(embed_dims, channels, batch_norm)
+        self.matching = KeypointMatching(embed_dims, channels, num_upsamplings, batch_norm)
 
     def encode_supports(self, maps: Tensor, supports: Episode) -> KeypointTokens:
         """Pool the supports' features at their keypoints, in the mean over the shots.
@@ -87,7 +91,7 @@ class POMNetHead(nn.Module):
         visible = supports.visible & real[:, None]
         features, mask = support_features(maps, supports.points, visible, [size])
         slots = slice(_slots(mask))
-        tokens = self.keypoint_projection(features[:, slots])
+        tokens = self.support_projection(features[:, slots])
         return KeypointTokens(tokens, mask[:, slots], real[:, slots], num_slots)
 
     def forward(self, supports: KeypointTokens, maps: Tensor) -> Tensor:
@@ -98,7 +102,7 @@ class POMNetHead(nn.Module):
             maps: (B, Q, C, h, w), of Q queries an episode.
 
         Returns:
-            (B, Q, K, 8h, 8w)
+            (B, Q, K, H, W)
         """
         batch, queries, _, height, width = maps.shape
         mask, real = (x.repeat_interleave(queries, dim=0) for x in (supports.mask, supports.real))
@@ -122,7 +126,7 @@ class POMNetHead(nn.Module):
         Returns:
             The image's tokens M (B, hw, D), row by row, and the keypoints' Z (B, K, D).
         """
-        image = self.image_projection(maps)
+        image = self.query_projection(maps)
         x = image.flatten(2).transpose(1, 2)
         grid = grid_encoding(*image.shape[-2:], x.shape[-1], like=tokens)
         for layer in self.encoder:
