@@ -77,6 +77,7 @@ def convert(
         item.category['id'] = category_id
         name = item.category['name']
         folders[name] = Path(images_from) if images_from else _folder_of(item.source)
+        _note_missing_images(item, folders[name])
         ids = {}
         for path, image in item.images.items():
             ids[path] = first['images'] + len(images)
@@ -99,6 +100,15 @@ def convert(
 
 def _folder_of(source: Path) -> Path:
     return source if source.is_dir() else source.parent
+
+
+def _note_missing_images(item: Converted, folder: Path) -> None:
+    missing = [path for path in item.images if not (folder / path).is_file()]
+    if missing:
+        item.notes.append(
+            f'{len(missing)} of {len(item.images)} images, such as {missing[0]}, are not in '
+            f'{folder}: --images-from names another folder'
+        )
 
 
 def _highest(entries: Sequence[dict]) -> int:

@@ -211,3 +211,13 @@ def test_a_coco_file_that_cannot_be_used_is_named(coco, small_dataset, tmp_path)
     for missing in ('nowhere.json', 'empty'):
         with pytest.raises(FileNotFoundError, match=missing.split('.')[0]):
             convert([tmp_path / missing])
+
+
+def test_images_that_are_not_where_they_are_looked_for_are_noted(coco, tmp_path):
+    file, images = coco(), tmp_path / 'elsewhere'
+    images.mkdir()
+    (row,) = convert([file], images_from=images)[2]['categories']
+    assert any('a.jpg' in note and '--images-from' in note for note in row['notes'])
+    (images / 'a.jpg').touch()
+    (row,) = convert([file], images_from=images)[2]['categories']
+    assert not any('--images-from' in note for note in row['notes'])
