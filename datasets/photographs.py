@@ -45,6 +45,7 @@ class Kind:
 
     Attributes:
         name: what it is.
+        keypoints: their K_c names.
         skeleton: links, pairs of keypoints, to draw.
         sources: whose photographs they are, and under which licence.
         views: the annotated one first, then those to find the keypoints in.
@@ -52,17 +53,20 @@ class Kind:
     """
 
     name: str
+    keypoints: list[str]
     skeleton: list[tuple[int, int]]
     sources: list[str]
     views: list[View]
     changes: list[str]
 
 
-def read_photographs(size: int = 416) -> list[Kind]:
+def read_photographs(size: int = 416, more: int = 0) -> list[Kind]:
     """Read the photographs and make their views.
 
     Args:
         size: height and width of a view, pixels.
+        more: further views of each kind, turned, mirrored, lit and cut at random, the same ones
+            at every call.
 
     Raises:
         InputError: a package that holds a photograph is not installed, or holds it no longer.
@@ -72,13 +76,13 @@ def read_photographs(size: int = 416) -> list[Kind]:
         images = [_read(**picture) for picture in kind['pictures']]
         points = [np.array(picture['keypoints']) for picture in kind['pictures']]
         views, changes = [], []
-        for view in kind['views']:
+        for view in kind['views'] + _random_views(more, len(images), kind['views'][0]):
             number = view.pop('picture')
             views.append(view_of(images[number], points[number], size=size, **view))
             changes.append(_words(number, view, kind['views'][0]))
         links = [(i, j) for i, j in kind['skeleton']]
         sources = [picture['source'] for picture in kind['pictures']]
-        kinds.append(Kind(kind['name'], links, sources, views, changes))
+        kinds.append(Kind(kind['name'], kind['keypoints'], links, sources, views, changes))
     return kinds
 
 
@@ -119,6 +123,21 @@ def view_of(
     points = keypoints @ linear.T + offset
     visible = ((points >= 0) & (points < size)).all(1)
     return View(image, points, visible, _box(points[visible]))
+
+
+def _random_views(count: int, pictures: int, first: dict) -> list[dict]:
+    random = np.random.default_rng(0)
+    return [
+        {
+            'picture': int(random.integers(pictures)),
+            'turn': float(random.uniform(-60, 60)),
+            'mirrored': bool(random.integers(2)),
+            'zoom': float(first.get('zoom', 1) * random.uniform(0.85, 1.25)),
+            'shift': random.uniform(-0.06, 0.06, 2).tolist(),
+            'light': float(random.uniform(0.5, 1)),
+        }
+        for _ in range(count)
+    ]
 
 
 def _words(number: int, view: dict, first: dict) -> str:

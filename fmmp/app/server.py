@@ -1,0 +1,218 @@
+"""The page's server: what it can be asked."""
+
+from __future__ import annotations
+
+import asyncio
+import mimetypes
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from fmmp.errors import InputError
+from fmmp.formats import FORMATS
+
+from .examples import NAMES, add_example, example_picture
+from .export import export, labels_of
+from .folder import MOST_BYTES, SIDES, Folder
+from .guard import Guard
+from .prediction import Predictor
+from .project import Project, parse_json
+
+MOST_JSON = 16 << 20  # bytes of a change
+LONGEST_WAIT, LOOK_EVERY = 20.0, 0.03  # seconds: for changes, and between looks for them
+_STATIC = {
+    file.name: (file.read_bytes(), mimetypes.guess_type(file.name)[0])
+    for file in files(__package__).joinpath('static').iterdir()
+    if file.is_file()
+}
+
+
+def make_app(
+    folder: Folder, project: Project, predictor: Predictor, token: str | None = None
+) -> Starlette:
+    """The application.
+
+    Args:
+        folder: the pictures.
+        project: what is labelled in them.
+        predictor: finds keypoints in the others.
+        token: what whoever asks must know; None: this machine alone may ask.
+    """
+    api = _Api(folder, project, predictor)
+    routes = [
+        Route('/', _page),
+        Route('/static/{name}', _page),
+        Route('/api/project', api.project_, methods=['GET']),
+        Route('/api/project', api.change, methods=['PATCH']),
+        Route('/api/changes', api.changes),
+        Route('/api/picture', api.picture),
+        Route('/api/pictures', api.upload, methods=['PUT']),
+        Route('/api/prediction', api.predict, methods=['PUT']),
+        Route('/api/prediction', api.stop, methods=['DELETE']),
+        Route('/api/example', api.example, methods=['PUT']),
+        Route('/api/example', _example_picture, methods=['GET']),
+        Route('/api/export', api.export),
+    ]
+    refusals: dict[Any, Callable] = {InputError: _refuse, KeyError: _unknown, OSError: _refuse}
+    guard = Middleware(Guard, token=token)
+    return Starlette(routes=routes, middleware=[guard], exception_handlers=refusals)
+
+
+class _Api:
+    def __init__(self, folder: Folder, project: Project, predictor: Predictor) -> None:
+        self.folder, self.project, self.predictor = folder, project, predictor
+
+    async def project_(self, request: Request) -> Response:
+        """Everything; the folder is looked through anew."""
+        await run_in_threadpool(self.folder.scan)
+        changes = self.project.changes(0)
+        entries = changes.pop('pictures')
+        return JSONResponse(
+            {
+                **changes,
+                'title': self.folder.root.name,
+                'pictures': {n: self._shown(n, entries.get(n)) for n in self.folder.pictures},
+                'formats': FORMATS,
+                'examples': NAMES,
+                'status': self.predictor.status,
+            }
+        )
+
+    async def change(self, request: Request) -> Response:
+        """Take changes in, and answer when they are on the disk."""
+        patch = parse_json(await _body(request, MOST_JSON))
+        names = patch.get('pictures') if isinstance(patch, dict) else None
+        for name in names if isinstance(names, dict) else ():
+            if name not in self.folder.pictures:
+                raise KeyError(name)
+        revision = self.project.change(patch)
+        await run_in_threadpool(self.project.save)
+        return JSONResponse({'revision': revision})
+
+    async def changes(self, request: Request) -> Response:
+        """What has changed since a revision and a status, as soon as anything has."""
+        since, status = _number(request, 'since'), request.query_params.get('status')
+        loop = asyncio.get_running_loop()
+        end = loop.time() + LONGEST_WAIT
+        while (
+            self.project.revision == since
+            and _digest(self.predictor.status) == status
+            and loop.time() < end
+            and not await request.is_disconnected()
+        ):
+            await asyncio.sleep(LOOK_EVERY)
+        changes, now = self.project.changes(since), self.predictor.status
+        known = self.folder.pictures
+        changes['pictures'] = {
+            name: self._shown(name, entry)
+            for name, entry in changes['pictures'].items()
+            if name in known
+        }
+        return JSONResponse({**changes, 'status': now, 'digest': _digest(now)})
+
+    async def picture(self, request: Request) -> Response:
+        """A picture's pixels, as JPEG."""
+        side = SIDES.get(request.query_params.get('size', 'view'))
+        if side is None:
+            raise InputError(f'size: choose from {", ".join(SIDES)}')
+        name = request.query_params.get('name', '')
+        try:
+            content = await run_in_threadpool(self.folder.render, name, side)
+        except InputError:
+            self.project.touch(name)
+            raise
+        # The address has the file's version in it.
+        cache = {'Cache-Control': 'private, max-age=86400, immutable'}
+        return Response(content, media_type='image/jpeg', headers=cache)
+
+    async def upload(self, request: Request) -> Response:
+        """Take a picture into the folder."""
+        name = request.query_params.get('name', '')
+        content = await _body(request, MOST_BYTES)
+        name = await run_in_threadpool(self.folder.add, name, content)
+        self.project.touch(name)
+        return JSONResponse({'name': name}, 201)
+
+    async def predict(self, request: Request) -> Response:
+        """Begin to predict."""
+        self.predictor.start(request.query_params.get('first'))
+        return JSONResponse(self.predictor.status, 202)
+
+    async def stop(self, request: Request) -> Response:
+        """Predict no more."""
+        self.predictor.stop()
+        return JSONResponse(self.predictor.status)
+
+    async def example(self, request: Request) -> Response:
+        """Add an example's pictures, and label the first."""
+        name = request.query_params.get('name', '')
+        name = await run_in_threadpool(add_example, name, self.folder, self.project)
+        await run_in_threadpool(self.project.save)
+        return JSONResponse({'name': name}, 201)
+
+    async def export(self, request: Request) -> Response:
+        """The labels as a file of another tool."""
+        asked = request.query_params
+        labels = labels_of(self.folder, self.project, asked.get('predicted') == '1')
+        name, content = await run_in_threadpool(export, labels, asked.get('format', ''))
+        disposition = {'Content-Disposition': f'attachment; filename="{name}"'}
+        return Response(content, media_type='application/octet-stream', headers=disposition)
+
+    def _shown(self, name: str, entry: dict | None) -> dict:
+        seen = self.folder.pictures[name]
+        size = {'width': seen.width, 'height': seen.height}
+        shown = {**(entry or self.project.picture(name)), **size, 'version': str(seen.version)}
+        return {**shown, 'error': seen.error} if seen.error else shown
+
+
+async def _page(request: Request) -> Response:
+    name = request.path_params.get('name', 'index.html')
+    if name not in _STATIC:
+        raise KeyError(name)
+    content, media_type = _STATIC[name]
+    return Response(content, media_type=media_type, headers={'Cache-Control': 'no-cache'})
+
+
+async def _example_picture(request: Request) -> Response:
+    name = request.query_params.get('name', '')
+    content = await run_in_threadpool(example_picture, name)
+    return Response(content, media_type='image/jpeg', headers={'Cache-Control': 'private'})
+
+
+async def _body(request: Request, most: int) -> bytes:
+    """What a request brings, as long as it is not too much."""
+    content = bytearray()
+    try:
+        async for chunk in request.stream():
+            content += chunk
+            if len(content) > most:
+                raise InputError(f'more than {most >> 20} MiB')
+    except ClientDisconnect:
+        raise InputError('it was cut short') from None
+    return bytes(content)
+
+
+def _number(request: Request, name: str) -> int:
+    text = request.query_params.get(name, '0')
+    if not text.isdecimal() or len(text) > 15:
+        raise InputError(f'{name}: give a number')
+    return int(text)
+
+
+def _digest(status: dict) -> str:
+    return f'{status["state"]} {status["done"]} {status["total"]} {status["message"]}'
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    return JSONResponse({'error': str(error)}, 400)
+
+
+async def _unknown(request: Request, error: KeyError) -> Response:
+    return JSONResponse({'error': 'there is no such thing here'}, 404)
