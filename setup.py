@@ -13,7 +13,11 @@ setup(
     python_requires='>=3.10',
     packages=find_packages(include=['fmmp', 'fmmp.*']) + [f'fmmp.{name}' for name in INSIDE],
     package_dir={f'fmmp.{name}': name.replace('.', '/') for name in INSIDE},
-    package_data={'fmmp.configs': ['**/*.py'], 'fmmp.datasets': ['**/*.json']},
+    package_data={
+        'fmmp.app': ['static/*'],
+        'fmmp.configs': ['**/*.py'],
+        'fmmp.datasets': ['**/*.json'],
+    },
     # What pip installs unaided: our needs, and those of MMCV, MMPose and xtcocotools, which need
     # install.sh's help and so are not named.
     install_requires=[
@@ -36,9 +40,19 @@ setup(
         'yapf<0.40.2',
     ],
     extras_require={
+        'app': ['starlette', 'uvicorn'],
         'logs': ['tensorboard'],
         'mp100': ['h5py'],
-        'test': ['h5py', 'hypothesis', 'pytest', 'ruff', 'scikit-image', 'tensorboard'],
+        'test': [
+            'h5py',
+            'httpx2',  # for starlette's client of tests
+            'hypothesis',
+            'pytest',
+            'ruff',
+            'scikit-image',
+            'selenium',
+            'tensorboard',
+        ],
     },
     **runpy.run_path('models/ops/build.py')['setup_arguments'](),
 )

@@ -60,19 +60,24 @@ class Kind:
     changes: list[str]
 
 
-def read_photographs(size: int = 416, more: int = 0) -> list[Kind]:
+def read_photographs(
+    size: int = 416, more: int = 0, names: Sequence[str] | None = None
+) -> list[Kind]:
     """Read the photographs and make their views.
 
     Args:
         size: height and width of a view, pixels.
         more: further views of each kind, turned, mirrored, lit and cut at random, the same ones
             at every call.
+        names: the kinds to read; all of them unless given.
 
     Raises:
         InputError: a package that holds a photograph is not installed, or holds it no longer.
     """
     kinds = []
     for kind in json.loads(_FILE.read_text(encoding='utf-8')):
+        if names is not None and kind['name'] not in names:
+            continue
         images = [_read(**picture) for picture in kind['pictures']]
         points = [np.array(picture['keypoints']) for picture in kind['pictures']]
         views, changes = [], []

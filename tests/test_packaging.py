@@ -113,6 +113,7 @@ def requirements(metadata):
 
 def test_the_wheel_holds_every_module_config_and_data_file_under_fmmp_and_nothing_else(wheel):
     expected = {path.relative_to(ROOT).as_posix() for path in ROOT.glob('fmmp/**/*.py')}
+    expected |= {path.relative_to(ROOT).as_posix() for path in ROOT.glob('fmmp/app/static/*')}
     for folder, suffix in [('models', 'py'), ('datasets', 'py'), ('datasets', 'json')]:
         paths = ROOT.glob(f'{folder}/**/*.{suffix}')
         expected |= {f'fmmp/{path.relative_to(ROOT).as_posix()}' for path in paths}

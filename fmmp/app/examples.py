@@ -24,8 +24,10 @@ def example_picture(name: str, side: int = 160) -> bytes:
         KeyError: there is no such example.
     """
     content = io.BytesIO()
-    image = {kind.name: kind.views[0].image for kind in read_photographs(side)}[name]
-    Image.fromarray(image).save(content, 'JPEG', quality=90)
+    if name not in NAMES:
+        raise KeyError(name)
+    (kind,) = read_photographs(side, names=[name])
+    Image.fromarray(kind.views[0].image).save(content, 'JPEG', quality=90)
     return content.getvalue()
 
 
@@ -41,14 +43,14 @@ def add_example(name: str, folder: Folder, project: Project) -> str:
         The picture that is labelled.
 
     Raises:
-        InputError: there is no such example, a package that holds it is not installed, or the
-            project has keypoints.
+        KeyError: there is no such example.
+        InputError: a package that holds it is not installed, or the project has keypoints.
     """
     if project.keypoints:
         raise InputError('there are keypoints already: start in an empty folder')
-    kind = next((kind for kind in read_photographs(more=MORE_VIEWS) if kind.name == name), None)
-    if kind is None:
-        raise InputError(f'{name}: no such example; choose from {", ".join(NAMES)}')
+    if name not in NAMES:
+        raise KeyError(name)
+    (kind,) = read_photographs(more=MORE_VIEWS, names=[name])
     added = [folder.add(f'{name}_{n + 1}.png', _png(v.image)) for n, v in enumerate(kind.views)]
     view = kind.views[0]
     points = {

@@ -42,6 +42,7 @@ class Predictor:
         self._make = make
         self._model: Any = None
         self._estimator: tuple[str, Any] = ('', None)  # and what it was made of
+        self._failure = ''
         self._job: object = None  # the one that runs; another one ends it
         self._lock = threading.Lock()
         self.status = {'state': 'loading', 'done': 0, 'total': 0, 'message': ''}
@@ -77,16 +78,28 @@ class Predictor:
         try:
             self._model = load()
         except Exception as error:  # whatever it is, the page shows it
-            self._set(state='failed', message=f'the model cannot be loaded: {error}')
+            self._failure = f'the model cannot be loaded: {error}'
+            self._set(state='failed', message=self._failure)
         else:
             if self.status['state'] == 'loading':
                 self._set(state='ready')
 
     def _run(self, job: object, names: list[str]) -> None:
+        self._loaded.join()
+        if self._model is None:
+            self._tell(job, state='failed', message=self._failure)
+            return
+        message = ''
         try:
-            self._loaded.join()
-            if self._model is None:
-                return
+            self._predict_all(job, names)
+        except InputError as error:
+            message = str(error)
+        except Exception as error:  # the page shows it, and goes on
+            message = f'{type(error).__name__}: {error}'
+        self._tell(job, state='ready', message=message)
+
+    def _predict_all(self, job: object, names: list[str]) -> None:
+        try:
             estimator, ids = self._encoded()
             saved = time.monotonic()
             for done, name in enumerate(names, start=1):
@@ -97,12 +110,6 @@ class Predictor:
                 if time.monotonic() > saved + SAVE_EVERY:
                     self.project.save()
                     saved = time.monotonic()
-            self._tell(job, state='ready')
-        except InputError as error:
-            self._tell(job, state='ready', message=str(error))
-        except Exception as error:  # a job's end must not go unseen
-            self._tell(job, state='ready', message=f'{type(error).__name__}: {error}')
-            raise
         finally:
             self.project.save()
 

@@ -54,6 +54,15 @@ def test_every_kind_has_an_annotated_view_and_others_with_most_keypoints():
     assert 'another person' in kinds[0].changes
 
 
+def test_further_views_are_different_and_the_same_at_every_call():
+    (kind,) = read_photographs(size=64, more=3, names=['face'])
+    (again,) = read_photographs(size=64, more=3, names=['face'])
+    assert len(kind.views) == 7 and len(kind.keypoints) == len(kind.views[0].keypoints)
+    points = np.stack([view.keypoints for view in kind.views])
+    assert len(np.unique(points, axis=0)) == 7
+    assert (points == np.stack([view.keypoints for view in again.views])).all()
+
+
 def test_a_photograph_that_is_not_there_is_named_with_what_to_install(tmp_path, monkeypatch):
     picture = {'file': 'nowhere/cat.png', 'package': 'some-package', 'keypoints': [[0, 0]]}
     (tmp_path / 'some.json').write_text(json.dumps([{'pictures': [picture]}]))
