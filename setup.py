@@ -41,6 +41,7 @@ setup(
     ],
     extras_require={
         'app': ['starlette', 'uvicorn'],
+        'formats': ['ndx-pose>=0.2', 'pynwb>=4', 'sleap-io>=0.9'],
         'logs': ['tensorboard'],
         'mp100': ['h5py'],
         'test': [

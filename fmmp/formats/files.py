@@ -43,7 +43,7 @@ def read(path: str | Path, format: str | None = None, **options: object) -> Labe
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f'{path}: there is no such file or folder')
-    module = _module(recognise(path) if format is None else format)
+    module = module_of(recognise(path) if format is None else format)
     labels = module.read(path, **_known(options, module.read))
     labels.check(path)
     return labels
@@ -61,7 +61,7 @@ def write(labels: Labels, path: str | Path, format: str, **options: object) -> N
     Raises:
         InputError: the labels lack what the format states, or do not fit together.
     """
-    module = _module(format)
+    module = module_of(format)
     labels.check(path)
     module.write(labels, Path(path), **_known(options, module.write))
 
@@ -104,7 +104,12 @@ def recognise(path: str | Path) -> str:
     raise InputError(f'{path}: of no known format: name it, one of {", ".join(FORMATS)}')
 
 
-def _module(name: str) -> ModuleType:
+def module_of(name: str) -> ModuleType:
+    """The module of a format.
+
+    Raises:
+        InputError: there is no such format.
+    """
     if name not in FORMATS:
         raise InputError(f'there is no format {name!r}: {did_you_mean(name, FORMATS)}')
     return import_module(f'{__package__}.{name}')

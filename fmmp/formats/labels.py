@@ -121,6 +121,9 @@ class Labels:
         if len(set(self.names)) < count:
             twice = next(name for name in self.names if list(self.names).count(name) > 1)
             raise InputError(f'{where}: two keypoints of {self.category!r} are named {twice!r}')
+        for name in (self.category, *self.names):
+            if not name.isprintable():
+                raise InputError(f'{where}: the name {name!r} has characters that cannot be seen')
         if not all(0 <= i < count and 0 <= j < count for i, j in self.skeleton):
             raise InputError(
                 f'{where}: the skeleton of {self.category!r} links others than its {count} '
@@ -185,7 +188,7 @@ def require_inside(labels: Labels, path: str | Path) -> None:
         InputError: one does.
     """
     for item in labels.items:
-        if not stays_inside(item.image):
+        if not stays_inside(item.image) or not PurePosixPath(item.image).name:
             raise InputError(
                 f'{path}: the image {item.image!r:.200} lies outside of the image folder: its '
                 'labels would, too'

@@ -69,12 +69,10 @@ def from_sleap(
         shape = frame.video.shape
         size = tuple(shape[1:3]) if shape and min(shape[1:3]) > 0 else None
         size = size or image_size(folder, names[image])
-        replaced = {id(one.from_predicted) for one in frame.user_instances}
-        for instance in frame.instances:
-            if id(instance) not in replaced:
-                item = _labelled(names[image], size, instance)
-                if item.visible.any():
-                    found[instance.skeleton.name or 'object'].items.append(item)
+        for instance in [*frame.user_instances, *frame.unused_predictions]:
+            item = _labelled(names[image], size, instance)
+            if item.visible.any():
+                found[instance.skeleton.name or 'object'].items.append(item)
     return choose(found, category, path)
 
 
