@@ -138,13 +138,6 @@ def test_the_support_itself_is_matched_with_its_own_keypoints(remove_position_bi
     assert error < 1 / 8  # a cell of the finest level's eight
 
 
-def test_queries_are_matched_together_as_one_by_one():
-    model, batch = build(), episode(shift=8)
-    together = model.predict(batch)
-    model.test_cfg = dict(query_batch_size=1)
-    torch.testing.assert_close(model.predict(batch), together)
-
-
 def test_a_method_without_weights_to_train_says_so():
     model = build()
     assert not model.trainable and not any(p.requires_grad for p in model.parameters())
