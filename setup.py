@@ -44,7 +44,9 @@ setup(
         'formats': ['ndx-pose>=0.2', 'pynwb>=4', 'sleap-io>=0.9'],
         'logs': ['tensorboard'],
         'mp100': ['h5py'],
+        'serve': ['starlette', 'uvicorn'],
         'test': [
+            'cvat-sdk',
             'h5py',
             'httpx2',  # for starlette's client of tests
             'hypothesis',

@@ -137,7 +137,7 @@ def read(path: str | Path, category: str | None = None, config: str | Path | Non
     for position, task in enumerate(tasks):
         try:
             image = image_path(_address(task['data'], parsed))
-            objects += [(image, *found) for found in read_results(newest(task))]
+            objects += [(image, *found) for found in read_results(newest(task).get('result') or [])]
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"{path}: task {position} is not of Label Studio's JSON, with 'data' and "
@@ -178,14 +178,13 @@ def image_path(address: str) -> str:
     return unquote(parts.path).lstrip('/').removeprefix('data/upload/')
 
 
-def newest(task: Mapping[str, object]) -> Sequence[Mapping]:
-    """The results of a task's newest annotation that was not cancelled, else its prediction."""
+def newest(task: Mapping[str, object]) -> Mapping[str, object]:
+    """A task's newest annotation that was not cancelled, else its prediction; {} without any."""
     annotations = [one for one in task.get('annotations') or () if not one.get('was_cancelled')]
     found = annotations or list(task.get('predictions') or ())
     if not found:
-        return []
-    newest = max(found, key=lambda one: str(one.get('updated_at') or one.get('created_at') or ''))
-    return newest.get('result') or []
+        return {}
+    return max(found, key=lambda one: str(one.get('updated_at') or one.get('created_at') or ''))
 
 
 Points = dict[str, tuple[float, float, int, float | None]]
@@ -211,7 +210,8 @@ def read_results(
         if result['type'] == 'rectanglelabels':
             w, h = float(value['width']) * width / 100, float(value['height']) * height / 100
             box = _upright(x, y, w, h, float(value.get('rotation') or 0))
-            boxes[result.get('id')] = names[0], box
+            label = None if names[0] is None else str(names[0])
+            boxes[result.get('id')] = label, box
         elif names[0] is not None:
             parent = result.get('parentID')
             size, points = objects.setdefault(parent, ((height, width), {}))

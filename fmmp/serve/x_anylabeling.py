@@ -1,0 +1,109 @@
+"""X-AnyLabeling's protocol for remote servers: its models, and their predictions as shapes.
+
+A category is a model. An object is a rectangle and its points, joined by ``group_id``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from fmmp.apis.estimator import Pose
+
+from .category import Category, box_around
+from .images import decode_base64
+from .problems import Problem
+
+
+def models(categories: Mapping[str, Category]) -> dict[str, dict]:
+    """The models by their ids, with the controls that X-AnyLabeling shows for them."""
+    return {name: _description(category) for name, category in categories.items()}
+
+
+def model(categories: Mapping[str, Category], name: object) -> dict:
+    """One model.
+
+    Raises:
+        Problem: there is none of this id.
+    """
+    category = _category(categories, name)
+    return {'model_id': category.name, **_description(category)}
+
+
+def _description(category: Category) -> dict[str, Any]:
+    return {
+        'display_name': f'FMMP: {category.name}, {len(category.names)} keypoints',
+        'widgets': [
+            {'name': 'button_run', 'value': None},
+            {'name': 'edit_conf', 'value': 0.0},
+            {'name': 'toggle_preserve_existing_annotations', 'value': False},
+        ],
+        'params': {'conf_threshold': 0.0},
+    }
+
+
+def _category(categories: Mapping[str, Category], name: object) -> Category:
+    if not isinstance(name, str) or name not in categories:
+        known = ', '.join(categories) or 'none; start the server with --support'
+        raise Problem(f'no model {name!r:.100}; there are: {known}', 'MODEL_NOT_FOUND', 404)
+    return categories[name]
+
+
+def predict(
+    categories: Mapping[str, Category], load: Callable[[], nn.Module], request: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Answer a request: the shapes in its picture.
+
+    Args:
+        categories: the models.
+        load: gives the method that all of them use.
+        request: ``model``, ``image`` in base64, and ``params``, of which ``conf_threshold`` counts:
+            keypoints of less confidence are left out.
+
+    Raises:
+        Problem: the request is not of that form.
+    """
+    category = _category(categories, request.get('model'))
+    params = request.get('params') or {}
+    threshold = params.get('conf_threshold', 0) if isinstance(params, dict) else None
+    if type(threshold) not in (int, float) or not 0 <= threshold <= 1:
+        raise Problem("give 'params' as an object, with a 'conf_threshold' between 0 and 1, if any")
+    image = decode_base64(request.get('image'))
+    (pose,) = category.find(load(), image, [None])
+    return {'shapes': _shapes(category, pose, image, threshold), 'description': ''}
+
+
+def _shapes(category: Category, pose: Pose, image: np.ndarray, threshold: float) -> list[dict]:
+    height, width = image.shape[:2]
+    points = np.clip(pose.keypoints, 0, (width, height))
+    kept = np.flatnonzero(pose.confidence >= threshold)
+    if not kept.size:
+        return []
+    x, y, w, h = box_around(points[kept], (height, width))
+    corners = [[x, y], [x + w, y], [x + w, y + h], [x, y + h]]
+    score = float(pose.confidence[kept].mean())
+    shapes = [_shape(category.name, 'rectangle', corners, score)]
+    for number in kept:
+        score = float(pose.confidence[number])
+        place = [points[number].tolist()]
+        shapes.append(_shape(category.names[number], 'point', place, score))
+    return shapes
+
+
+def _shape(label: str, kind: str, points: list, score: float) -> dict[str, Any]:
+    return {
+        'label': label,
+        'shape_type': kind,
+        'points': points,
+        'score': score,
+        'group_id': 1,
+        'attributes': {},
+        'description': None,
+        'difficult': False,
+        'direction': 0,
+        'flags': None,
+        'kie_linking': [],
+    }
