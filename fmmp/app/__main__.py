@@ -102,10 +102,8 @@ def main() -> None:
     """Serve until it is interrupted."""
     args = parse_args()
     try:
-        import uvicorn
-
         from .guard import LOOPBACK
-        from .server import make_app
+        from .server import Server, make_app
     except ImportError as error:
         raise InputError(f'the page needs {error.name}: pip install "fmmp[app]"') from error
     folder = Folder(args.folder)
@@ -127,13 +125,7 @@ def main() -> None:
           f'What you label is kept in {path}. Ctrl-C ends it.', flush=True)  # fmt: skip
     if args.open:
         webbrowser.open(address)
-    config = uvicorn.Config(
-        make_app(folder, project, predictor, token),
-        log_level='warning',
-        timeout_graceful_shutdown=1,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
-    predictor.stop()
+    Server(make_app(folder, project, predictor, token), predictor).run([listener])
     project.save()
 
 

@@ -164,7 +164,7 @@ class Folder:
                 raise InputError(f'more than {MOST_BYTES >> 20} MiB')
             with _open(self.root / name) as image:
                 width, height = image.size
-                if image.getexif().get(_ORIENTATION, 1) >= 5:
+                if _is_turned(image):
                     width, height = height, width
         except InputError as error:
             return Picture(0, 0, version, str(error))
@@ -183,6 +183,16 @@ def _open(file: Path | io.BytesIO) -> Image.Image:
         image.close()
         raise InputError(_too_large())
     return image
+
+
+def _is_turned(image: Image.Image) -> bool:
+    """Whether its EXIF says to swap width and height."""
+    if image.format == 'PNG' and 'exif' not in image.info:  # Pillow would decode it to look behind
+        return False
+    try:
+        return image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+    except Exception:  # damaged EXIF is none
+        return False
 
 
 def _too_large() -> str:

@@ -43,6 +43,7 @@ class Predictor:
         self._model: Any = None
         self._estimator: tuple[str, Any] = ('', None)  # and what it was made of
         self._failure = ''
+        self.closed = False
         self._job: object = None  # the one that runs; another one ends it
         self._lock = threading.Lock()
         self.status = {'state': 'loading', 'done': 0, 'total': 0, 'message': ''}
@@ -73,6 +74,11 @@ class Predictor:
             self._job = None
             if self.status['state'] == 'running':
                 self._set(state='ready')
+
+    def close(self) -> None:
+        """End, with what waits for news."""
+        self.stop()
+        self.closed = True
 
     def _load(self, load: Callable[[], Any]) -> None:
         try:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import mimetypes
+import socket
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -65,6 +67,24 @@ def make_app(
     return Starlette(routes=routes, middleware=[guard], exception_handlers=refusals)
 
 
+class Server(uvicorn.Server):
+    """A server whose end also ends what waits for news.
+
+    Args:
+        app: of :func:`make_app`.
+        predictor: its predictor.
+    """
+
+    def __init__(self, app: Starlette, predictor: Predictor) -> None:
+        super().__init__(uvicorn.Config(app, log_level='warning', timeout_graceful_shutdown=3))
+        self.predictor = predictor
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End."""
+        self.predictor.close()
+        await super().shutdown(sockets)
+
+
 class _Api:
     def __init__(self, folder: Folder, project: Project, predictor: Predictor) -> None:
         self.folder, self.project, self.predictor = folder, project, predictor
@@ -105,6 +125,7 @@ class _Api:
             self.project.revision == since
             and _digest(self.predictor.status) == status
             and loop.time() < end
+            and not self.predictor.closed
             and not await request.is_disconnected()
         ):
             await asyncio.sleep(LOOK_EVERY)

@@ -50,7 +50,7 @@ def test_a_picture_that_becomes_a_link_outside_is_refused(root, tmp_path):
         folder.render('a.jpg', 100)
 
 
-@pytest.mark.parametrize('content', [b'', b'no picture', jpeg()[:200]])
+@pytest.mark.parametrize('content', [b'', b'no picture', jpeg()[:200], jpeg(400, 400, 'PNG')[:200]])
 def test_a_broken_picture_says_so_and_is_never_rendered(root, content):
     (root / 'broken.jpg').write_bytes(content)
     folder = Folder(root)

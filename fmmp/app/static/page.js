@@ -13,10 +13,19 @@ const AT_ONCE = 3; // uploads
 
 // Pictures.
 
+// The order in which pictures come. One that a person labels moves in the list; its neighbours here
+// stay those that it had.
+let trail = [];
+let trailOf = null;
+
+function follow() {
+  if (trailOf === store.current && store.picture?.checked) return;
+  trail = list.order();
+  trailOf = store.current;
+}
+
 function go(step) {
-  const names = list.order();
-  const number = names.indexOf(store.current);
-  const next = names[number < 0 ? 0 : number + step];
+  const next = trail[trail.indexOf(store.current) + step];
   if (next) store.open(next);
   return Boolean(next);
 }
@@ -99,7 +108,9 @@ async function filesOf(transfer) {
 }
 
 async function example(name) {
+  for (const button of $('examples').children) button.disabled = true;
   const added = await attempt(api.example(name));
+  for (const button of $('examples').children) button.disabled = false;
   if (!added) return;
   await start();
   store.open(added.name);
@@ -230,6 +241,7 @@ function drawAll() {
   $('start').hidden = names.length > 0;
   document.body.classList.toggle('empty', !names.length);
   if (!store.picture && names.length) store.current = names[0];
+  follow();
   list.draw();
   stage.show();
   panel.draw();

@@ -189,7 +189,7 @@ function hintText() {
   if (!store.keypoints.length) return 'Click the first keypoint';
   if (edit.addsKeypoints()) return `Click the next keypoint, drag to move one${store.keypoints.length > 1 ? '; then predict the others (P)' : ''}`;
   if (store.picture.checked) return '';
-  return 'Drag what is wrong; Enter if all is right';
+  return 'Drag what is wrong. All right? Press “Right, next”';
 }
 
 // Pointers.

@@ -1,0 +1,283 @@
+"""The page in a browser: what a person does from an own folder to an exported data set."""
+
+import json
+import shutil
+import threading
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from fmmp.datasets.photographs import read_photographs
+
+pytest.importorskip('selenium')
+pytest.importorskip('skimage')
+
+from PIL import Image
+from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+from fmmp.app.__main__ import listen, load_model, make_estimator
+from fmmp.app.folder import Folder
+from fmmp.app.prediction import Predictor
+from fmmp.app.project import PROJECT_FILE, Project
+from fmmp.app.server import Server, make_app
+
+CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
+DRIVER = shutil.which('chromedriver')
+pytestmark = pytest.mark.skipif(
+    not (CHROMIUM and DRIVER), reason='no browser: apt install chromium chromium-driver'
+)
+HOSTILE = '<img src=x onerror="window.hostile=1">.png'
+NAMES = ['cat_1.png', 'cat_2.png', 'cat_3.png', 'cat_4.png']
+
+
+@pytest.fixture(scope='module')
+def model():
+    return load_model(None, None, 'cpu')
+
+
+@pytest.fixture(scope='module')
+def cat():
+    (kind,) = read_photographs(size=256, names=['cat'])
+    return kind
+
+
+@pytest.fixture
+def folder(tmp_path, cat):
+    """Four photographs, one of them under a hostile name, too, and a broken one."""
+    folder = tmp_path / 'cats'
+    folder.mkdir()
+    for name, view in zip([*NAMES, HOSTILE], [*cat.views, cat.views[1]], strict=True):
+        Image.fromarray(view.image).save(folder / name)
+    (folder / 'broken.png').write_bytes((folder / 'cat_1.png').read_bytes()[:5000])
+    (tmp_path / 'outside.png').write_bytes((folder / 'cat_1.png').read_bytes())
+    return folder
+
+
+@contextmanager
+def serve(root, model):
+    """Serve a folder's page; gives its address."""
+    folder, project = Folder(root), Project(root / PROJECT_FILE)
+    predictor = Predictor(folder, project, lambda: model, make_estimator)
+    listener = listen('127.0.0.1', 0)
+    server = Server(make_app(folder, project, predictor), predictor)
+    thread = threading.Thread(target=server.run, args=[[listener]], daemon=True)
+    thread.start()
+    try:
+        yield f'http://127.0.0.1:{listener.getsockname()[1]}'
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+@pytest.fixture(scope='module')
+def driver():
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in ('headless=new', 'no-sandbox', 'disable-gpu', 'disable-dev-shm-usage'):
+        options.add_argument(f'--{argument}')
+    options.add_argument('--window-size=1280,900')
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+class Screen:
+    """What a person sees and does."""
+
+    def __init__(self, driver):
+        self.driver = driver
+
+    def open(self, address):
+        self.driver.get(address)
+        self.wait('.item')
+
+    def all(self, selector):
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def one(self, selector):
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def wait(self, selector, seconds=20):
+        return WebDriverWait(self.driver, seconds).until(lambda _: self.all(selector))[0]
+
+    def until(self, holds, seconds=20):
+        WebDriverWait(self.driver, seconds).until(lambda _: holds())
+
+    def choose(self, name):
+        next(e for e in self.all('.item') if e.get_attribute('data-name') == name).click()
+        self.until(lambda: self.one('#stage').get_attribute('aria-label') == f'Picture {name}')
+        self.until(lambda: self.one('#picture').get_property('naturalWidth') == 256)
+
+    def press(self, *keys):
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def press_with(self, held, key):
+        ActionChains(self.driver).key_down(held).send_keys(key).key_up(held).perform()
+
+    def at(self, x, y):
+        """Where a picture's pixel is, from the stage's middle."""
+        left, top, scale = self.driver.execute_script(
+            'const r = document.getElementById("picture").getBoundingClientRect(),'
+            's = document.getElementById("stage").getBoundingClientRect();'
+            'return [r.left - s.left - s.width / 2, r.top - s.top - s.height / 2,'
+            'r.width / document.getElementById("picture").width]'
+        )
+        return round(left + scale * x), round(top + scale * y)
+
+    def click(self, x, y):
+        stage = self.one('#stage')
+        ActionChains(self.driver, 20).move_to_element_with_offset(
+            stage, *self.at(x, y)
+        ).click().perform()
+
+    def drag(self, start, end):
+        stage = self.one('#stage')
+        (x, y), (to_x, to_y) = self.at(*start), self.at(*end)
+        ActionChains(self.driver, 20).move_to_element_with_offset(
+            stage, x, y
+        ).click_and_hold().move_by_offset(to_x - x, to_y - y).release().perform()
+
+    def saved(self):
+        self.until(lambda: self.one('#saved').text == 'Saved')
+
+    def group(self, name):
+        """The names of the pictures below a heading of the list."""
+        return self.driver.execute_script(
+            """
+            const names = [];
+            let inside = false;
+            for (const child of document.getElementById('list').children) {
+              if (child.matches('h2')) inside = child.textContent.startsWith(arguments[0]);
+              else if (inside) names.push(child.dataset.name);
+            }
+            return names""",
+            name,
+        )
+
+
+@pytest.fixture
+def screen(driver):
+    return Screen(driver)
+
+
+def read(folder):
+    return json.loads((folder / PROJECT_FILE).read_text())
+
+
+def test_from_an_own_folder_to_an_exported_data_set(screen, folder, model, cat, tmp_path):
+    with serve(folder, model) as address:
+        screen.open(address)
+        screen.choose('cat_1.png')
+        truth = cat.views[0].keypoints[:5]
+
+        for x, y in truth:
+            screen.click(x, y)
+        assert len(screen.all('.keypoint')) == 5
+        screen.press('n')
+        screen.one('#keypoints li:last-child input').send_keys('last', Keys.ENTER)
+        screen.press(Keys.ESCAPE, 'l')
+        for number in (0, 1, 2):
+            screen.click(*truth[number])
+        screen.press(Keys.ESCAPE)
+        screen.saved()
+        project = read(folder)
+        ids = [keypoint['id'] for keypoint in project['keypoints']]
+        assert project['links'] == [[ids[0], ids[1]], [ids[1], ids[2]]]
+        assert project['keypoints'][4]['name'] == 'last'
+        points = project['pictures']['cat_1.png']['points']
+        clicked = np.array([[points[id_]['x'], points[id_]['y']] for id_ in ids])
+        assert np.abs(clicked - truth).max() < 1
+
+        screen.press('p')
+        screen.until(lambda: len(screen.group('To check')) == 4)
+        assert screen.group('Examples') == ['cat_1.png']
+        assert screen.group('Not readable') == ['broken.png']
+        percents = [float(e.text.split()[0]) for e in screen.all('.item .state') if '%' in e.text]
+        assert len(percents) == 4 and percents == sorted(percents)
+        current = screen.one('.item.current').get_attribute('data-name')
+        assert current == screen.group('To check')[0]
+
+        found = read(folder)['pictures'][current]['points'][ids[2]]
+        start = found['x'], found['y']
+        end = 128.0, 128.0
+        screen.drag(start, end)
+        screen.saved()
+        corrected = read(folder)['pictures'][current]
+        assert abs(corrected['points'][ids[2]]['x'] - end[0]) < 1
+        assert 'confidence' not in corrected['points'][ids[2]]
+        assert corrected['shot'] and current in screen.group('Examples')
+        screen.press_with(Keys.CONTROL, 'z')
+        screen.saved()
+        assert read(folder)['pictures'][current]['points'][ids[2]] == found
+        assert current not in screen.group('Examples')
+        screen.press_with(Keys.CONTROL, 'y')
+        screen.saved()
+        assert read(folder)['pictures'][current] == corrected
+
+        screen.driver.execute_cdp_cmd(
+            'Browser.setDownloadBehavior', {'behavior': 'allow', 'downloadPath': str(tmp_path)}
+        )
+        screen.press('x')
+        screen.wait('#formats input[value=coco]').click()
+        screen.one('#download').click()
+        exported = tmp_path / 'keypoints.json'
+        screen.until(exported.exists)
+        content = json.loads(exported.read_text())
+        assert {image['file_name'] for image in content['images']} == {'cat_1.png', current}
+        assert content['categories'][0]['skeleton'] == [[1, 2], [2, 3]]
+
+        screen.open(address)  # again
+        assert len(screen.all('.keypoint')) == 5 and len(screen.group('Examples')) == 2
+        before = read(folder)
+        screen.press(Keys.ENTER)
+        screen.saved()
+    with serve(folder, model) as address:  # another server, after the first has ended
+        screen.open(address)
+        assert len(screen.group('Examples')) == 2 and len(screen.all('.link')) == 4
+        after = read(folder)
+        assert before['keypoints'] == after['keypoints']
+        assert before['pictures']['cat_1.png'] == after['pictures']['cat_1.png']
+
+
+def test_a_hostile_name_is_text_and_a_path_outside_is_refused(screen, folder, model):
+    with serve(folder, model) as address:
+        screen.open(address)
+        names = [element.text for element in screen.all('.item .name')]
+        assert HOSTILE in names
+        screen.choose(HOSTILE)
+        assert screen.driver.execute_script('return window.hostile') is None
+        answer = screen.driver.execute_async_script(
+            'fetch("/api/picture?name=" + encodeURIComponent("../outside.png"))'
+            '.then((a) => arguments[0](a.status))'
+        )
+        assert answer == 404
+
+
+def test_everything_can_be_done_by_the_keyboard(screen, folder, model):
+    with serve(folder, model) as address:
+        screen.open(address)
+        screen.choose('cat_1.png')
+        screen.driver.execute_script('document.getElementById("stage").focus()')
+        scale = screen.driver.execute_script(
+            'return document.getElementById("picture").getBoundingClientRect().width / 256'
+        )
+        screen.press(' ')  # in the middle of the view
+        screen.press(Keys.ARROW_RIGHT * 5)
+        screen.press_with(Keys.SHIFT, Keys.ARROW_DOWN)
+        screen.press(Keys.ESCAPE, ' ', 'h')
+        screen.press(Keys.TAB, Keys.TAB, 'l', Keys.TAB, 'l', Keys.ESCAPE)
+        screen.press(Keys.ESCAPE, Keys.PAGE_DOWN)
+        screen.saved()
+        project = read(folder)
+        points = list(project['pictures']['cat_1.png']['points'].values())
+        assert points[0]['x'] - points[1]['x'] == pytest.approx(5 / scale, abs=0.1)
+        assert points[0]['y'] - points[1]['y'] == pytest.approx(10 / scale, abs=0.1)
+        assert points[1]['hidden'] and not points[0]['hidden']
+        assert len(project['links']) == 1
+        assert screen.one('.item.current').get_attribute('data-name') == 'cat_2.png'
+        screen.press('p')
+        screen.until(lambda: len(screen.group('To check')) == 4)
