@@ -235,7 +235,9 @@ case $command in
         ;;
     test)
         setup
-        "$python" -m pytest "$@"
+        # a file of tests at a time on each core; `-n 0` behind `test` runs all in one process
+        workers=$("$python" -c 'import os; print(min(os.cpu_count(), 4))')
+        "$python" -m pytest -n "$workers" --dist loadfile "$@"
         ;;
     demo)
         if [ $# -gt 0 ]; then printf '%s\n' "$usage" >&2; exit 2; fi

@@ -51,6 +51,7 @@ setup(
             'httpx2',  # for starlette's client of tests
             'hypothesis',
             'pytest',
+            'pytest-xdist',
             'ruff',
             'scikit-image',
             'selenium',

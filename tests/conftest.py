@@ -12,6 +12,8 @@ import pytest
 # Before torch is imported: OpenMP's threads shall sleep, not spin, while they wait for each other.
 # On busy cores the tests of whole models then take a third of the time.
 os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
+if 'PYTEST_XDIST_WORKER' in os.environ:  # each core has a process of its own
+    os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 
 def write_dataset(root: Path, num_categories: int = 4, num_instances: int = 4) -> Path:
