@@ -80,9 +80,9 @@ class KeypointMatching(nn.Module):
     def _upsampled(self, x: Tensor, norm: Callable | None = None) -> Tensor:
         """Heatmaps (N, 2ᵁh, 2ᵁw) of N matched maps (N, D, h, w)."""
         norm = norm or (lambda module, x: module(x))
-        x = norm(self.pair_norm, x).relu()
+        x = norm(self.pair_norm, x).relu_()
         for upsample, upsample_norm in zip(self.upsample, self.upsample_norms, strict=True):
-            x = norm(upsample_norm, upsample(x)).relu()
+            x = norm(upsample_norm, upsample(x)).relu_()
         return self.heatmap(x)[:, 0]
 
 
