@@ -158,13 +158,15 @@ install_project() {
 }
 
 # Prints what setup.py names, tests included. OpenCV: none where some build of it is there already,
-# and the build without windows where the machine lacks what they need.
+# and the build without windows where the machine lacks what they need. The extra `formats` is left
+# to who needs it: it takes as much as all others together.
 project_needs() {
     "$python" -I - <<'PY'
 import ctypes
 from importlib.metadata import requires
 
-needs = {line.split(';')[0].strip() for line in requires('fmmp')}
+asked = [line.partition(';') for line in requires('fmmp')]
+needs = {name.strip() for name, _, extra in asked if 'formats' not in extra}
 try:
     import cv2
 except ImportError:

@@ -92,7 +92,7 @@ class Category:
                 raise InputError(f'no picture of {self.name!r} is labelled yet')
             if self._estimator is None:
                 self._estimator = Estimator(model, self.shots)
-            return self._estimator([image], [list(boxes)])[0]
+            return self._estimator([image] * len(boxes), boxes)
 
     def under(self, names: Sequence[str], skeleton: Sequence[tuple[int, int]]) -> list[Support]:
         """The shots for a tool's names of keypoints: matched by name, or by order if unnamed.
