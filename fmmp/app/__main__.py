@@ -105,7 +105,9 @@ def main() -> None:
         from .guard import LOOPBACK
         from .server import Server, make_app
     except ImportError as error:
-        raise InputError(f'the page needs {error.name}: pip install "fmmp[app]"') from error
+        raise InputError(
+            f'the page needs {error.name}: bash install.sh, or pip install starlette uvicorn'
+        ) from error
     folder = Folder(args.folder)
     path = Path(args.project or folder.root / PROJECT_FILE)
     require_writable(path)

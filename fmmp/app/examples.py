@@ -31,13 +31,14 @@ def example_picture(name: str, side: int = 160) -> bytes:
     return content.getvalue()
 
 
-def add_example(name: str, folder: Folder, project: Project) -> str:
+def add_example(name: str, folder: Folder, project: Project, more: int = MORE_VIEWS) -> str:
     """Add a kind's pictures to the folder, and label the first of them.
 
     Args:
         name: of `NAMES`.
         folder: for the pictures.
         project: it must have no keypoints yet.
+        more: views beside the four that the demo shows.
 
     Returns:
         The picture that is labelled.
@@ -50,7 +51,7 @@ def add_example(name: str, folder: Folder, project: Project) -> str:
         raise InputError('there are keypoints already: start in an empty folder')
     if name not in NAMES:
         raise KeyError(name)
-    (kind,) = read_photographs(more=MORE_VIEWS, names=[name])
+    (kind,) = read_photographs(more=more, names=[name])
     added = [folder.add(f'{name}_{n + 1}.png', _png(v.image)) for n, v in enumerate(kind.views)]
     view = kind.views[0]
     points = {

@@ -257,6 +257,18 @@ def test_a_hostile_name_is_text_and_a_path_outside_is_refused(screen, folder, mo
         assert answer == 404
 
 
+def test_pictures_are_added_from_the_browser_and_what_is_none_is_named(
+    screen, folder, model, tmp_path
+):
+    (tmp_path / 'text.jpg').write_text('no picture')
+    with serve(folder, model) as address:
+        screen.open(address)
+        screen.one('#files').send_keys(f'{tmp_path / "outside.png"}\n{tmp_path / "text.jpg"}')
+        screen.until(lambda: 'outside.png' in [e.text for e in screen.all('.item .name')])
+        assert 'text.jpg: not a readable picture' in screen.wait('#messages p').text
+        assert (folder / 'outside.png').is_file() and not (folder / 'text.jpg').exists()
+
+
 def test_everything_can_be_done_by_the_keyboard(screen, folder, model):
     with serve(folder, model) as address:
         screen.open(address)
