@@ -7,11 +7,13 @@ require_openmmlab()  # before what follows fails for want of it
 import fmmp.datasets.evaluation
 import fmmp.datasets.training
 import fmmp.models.backbones.timm_backbone
+import fmmp.models.detectors.capeformer
 import fmmp.models.detectors.feature_matching
 import fmmp.models.detectors.fmmp
 import fmmp.models.detectors.pomnet
 import fmmp.models.heads.heatmap_matching_head
 import fmmp.models.heads.recurrent_mining_head
+import fmmp.models.heads.two_stage_head
 import fmmp.models.necks.feature_pyramid  # noqa: F401
 
 from .arguments import add_arguments, add_config_arguments, read_config, run

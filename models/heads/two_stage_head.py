@@ -1,0 +1,225 @@
+"""CapeFormer's head: proposals by matching, then refined points."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from mmpose.models.builder import HEADS
+from torch import Tensor, nn
+
+from fmmp.errors import InputError
+
+from ..episode import Episode
+from ..layers.encodings import PointEncoding, grid_encoding, order_encoding
+from ..layers.heatmaps import STRIDE, resampled_heatmaps, support_features
+from ..layers.initialization import xavier
+from ..layers.point_decoder import PointDecoderLayer
+from ..layers.proposals import ProposalGenerator
+from ..layers.transformer import EncoderLayer, feed_forward, point_mlp
+
+
+class SupportKeypoints(NamedTuple):
+    """The supports' keypoints, as all queries of an episode meet them.
+
+    Attributes:
+        embed: (B, K', D), their features; K' is K, or less where padded slots are left out.
+        mask: (B, K') bool, those that every shot shows.
+        order: (K', D), the encoding of their numbers.
+        num_slots: K.
+    """
+
+    embed: Tensor
+    mask: Tensor
+    order: Tensor
+    num_slots: int
+
+    def for_each_query(self, queries: int) -> SupportKeypoints:
+        """The same for each of Q queries: (B·Q, …)."""
+        if queries == 1:
+            return self
+        names = ('embed', 'mask')
+        return self._replace(
+            **{name: getattr(self, name).repeat_interleave(queries, dim=0) for name in names}
+        )
+
+
+class TwoStagePrediction(NamedTuple):
+    """What the head finds in a batch of images.
+
+    Attributes:
+        similarity: (B, K, H, W), of keypoints and cells.
+        everywhere, at_peak: (B, K, 2), the proposals; see `Proposals`.
+        iterated: (B, L, K, 2), the points that a layer hands on to the next, c_1 … c_L.
+        points: (B, L, K, 2), the layers' answers, y_1 … y_L.
+    """
+
+    similarity: Tensor
+    everywhere: Tensor
+    at_peak: Tensor
+    iterated: Tensor
+    points: Tensor
+
+
+@HEADS.register_module()
+class TwoStageHead(nn.Module):
+    """Matches keypoints with the query's cells, then moves the matches layer by layer.
+
+    Points are in sides of the crop. The tokens of keypoints that not every shot shows are no keys
+    of any attention, so what they are changes no other keypoint.
+
+    Args:
+        in_channels: C of the backbone's map.
+        embed_dims: D.
+        num_encoder_layers: layers in which the image's cells and the keypoints see each other.
+        num_decoder_layers: L.
+        num_heads: heads of an attention.
+        hidden_dims: width of the feed-forward networks.
+        dropout: rate.
+        sigma: σ of the keypoints' heatmaps, in cells of 4 pixels.
+        heatmap_loss_weight: of the similarity's loss.
+
+    Raises:
+        InputError: sizes that do not go together.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        embed_dims: int = 256,
+        num_encoder_layers: int = 3,
+        num_decoder_layers: int = 3,
+        num_heads: int = 8,
+        hidden_dims: int = 2048,
+        dropout: float = 0.1,
+        sigma: float = 2.0,
+        heatmap_loss_weight: float = 2.0,
+    ) -> None:
+        super().__init__()
+        if embed_dims % num_heads:
+            raise InputError(f'embed_dims={embed_dims} is no multiple of num_heads={num_heads}')
+        self.embed_dims, self.sigma = embed_dims, sigma
+        self.heatmap_loss_weight = heatmap_loss_weight
+        self.query_projection = xavier(nn.Conv2d(in_channels, embed_dims, 1))
+        self.support_projection = xavier(nn.Linear(in_channels, embed_dims))
+        self.encoder = nn.ModuleList(
+            EncoderLayer(embed_dims, num_heads, hidden_dims, dropout)
+            for _ in range(num_encoder_layers)
+        )
+        self.proposals = ProposalGenerator(embed_dims)
+        self.point_encoding = PointEncoding(embed_dims)
+        self.decoder = nn.ModuleList(
+            PointDecoderLayer(
+                feed_forward(embed_dims, hidden_dims, dropout), embed_dims, num_heads, dropout
+            )
+            for _ in range(num_decoder_layers)
+        )
+        self.decoder_norm = nn.LayerNorm(embed_dims)
+        self.point_mlps = nn.ModuleList(point_mlp(embed_dims) for _ in range(num_decoder_layers))
+
+    def encode_supports(self, maps: Tensor, supports: Episode) -> SupportKeypoints:
+        """Pool the supports' features at their keypoints.
+
+        Args:
+            maps: (B, S, C, h, w).
+            supports: the annotated images. When testing, slots that are padded in the whole batch
+                are left out, if its ``num_keypoints`` are known.
+        """
+        points, visible = supports.points, supports.visible
+        num_slots = points.shape[2]
+        order = order_encoding(num_slots, self.embed_dims, like=points)
+        used = slice(num_slots)
+        if not self.training and supports.num_keypoints is not None:
+            used = slice(int(supports.num_keypoints.max()))
+        size = supports.imgs.shape[-1] // STRIDE
+        features, mask = support_features(
+            maps, points[:, :, used], visible[:, :, used], [size], self.sigma
+        )
+        return SupportKeypoints(self.support_projection(features), mask, order[used], num_slots)
+
+    def forward(self, state: SupportKeypoints, maps: Tensor) -> TwoStagePrediction:
+        """Find the keypoints of queries.
+
+        Args:
+            state: the supports' keypoints, (B, …).
+            maps: (B, C, H, W), a query an item.
+        """
+        size = tuple(maps.shape[-2:])
+        grid = grid_encoding(*size, self.embed_dims, like=state.order)
+        memory, keypoints = self._encode(state, self.query_projection(maps), grid)
+        proposals = self.proposals(keypoints, memory, size)
+        iterated, points = self._decode(state, keypoints, memory, grid, proposals.at_peak)
+        return TwoStagePrediction(*proposals, iterated, points)
+
+    def _encode(self, state: SupportKeypoints, maps: Tensor, grid: Tensor) -> tuple[Tensor, Tensor]:
+        """Let the image's cells (B, D, H, W) and the keypoints see each other.
+
+        Returns:
+            memory (B, H·W, D) and the keypoints (B, K, D).
+        """
+        cells = maps.flatten(2).transpose(1, 2)
+        x = torch.cat((cells, state.embed), dim=1)
+        encoding = torch.cat((grid, state.order))
+        excluded = torch.cat((state.mask.new_zeros(cells.shape[:2]), ~state.mask), dim=1)
+        for layer in self.encoder:
+            # The sum replaces x: the encoding is in the values and the residual, too.
+            x = layer(x + encoding, excluded=excluded)
+        return x[:, : cells.shape[1]], x[:, cells.shape[1] :]
+
+    def _decode(
+        self, state: SupportKeypoints, t: Tensor, memory: Tensor, grid: Tensor, proposal: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Move the proposals (B, K, 2) layer by layer.
+
+        Returns:
+            (B, L, K, 2) twice: the points before the last norm, which layers hand on, and after it.
+        """
+        # A softmax over no key is NaN: the first slot is let in where there is no keypoint.
+        on = state.mask.clone()
+        on[:, 0] |= ~on.any(1)
+        point, base = proposal, proposal.detach()
+        iterated, predictions = [], []
+        for layer, mlp in zip(self.decoder, self.point_mlps, strict=True):
+            encoding = self.point_encoding(point) + state.order
+            t = layer(t, encoding, memory, grid, excluded=~on)
+            predictions.append((inverse_sigmoid(base) + mlp(self.decoder_norm(t))).sigmoid())
+            iterated.append((inverse_sigmoid(base.detach()) + mlp(t)).sigmoid())
+            # An answer's loss reaches the layer before through its base, not through its encoding.
+            point, base = iterated[-1].detach(), iterated[-1]
+        return torch.stack(iterated, dim=1), torch.stack(predictions, dim=1)
+
+    def losses(
+        self, state: SupportKeypoints, prediction: TwoStagePrediction, queries: Episode
+    ) -> dict[str, Tensor]:
+        """Compare with the keypoints that the query and every support show.
+
+        Args:
+            state: the supports' keypoints.
+            prediction: what the head found.
+            queries: (B, 1, …), points and visibility.
+
+        Returns:
+            ``heatmap``, the similarity's with its weight; ``proposal``, of the global one; and
+            ``layers`` (L,): each the mean over an image's keypoints, and over the batch.
+        """
+        points, visible = queries.points[:, 0], queries.visible[:, 0]
+        weights = (visible & state.mask).to(points.dtype)
+        weights = weights / weights.sum(-1, keepdim=True).clamp(min=1)
+
+        def mean_loss(by_keypoint: Tensor) -> Tensor:  # (B, …, K)
+            return torch.einsum('b...k,bk->...', by_keypoint, weights) / len(weights)
+
+        size, cells = queries.imgs.shape[-1] // STRIDE, prediction.similarity.shape[-1]
+        target = resampled_heatmaps(points, visible, size, cells, self.sigma)
+        error = (prediction.similarity.sigmoid() - target).square().mean((-2, -1))
+        return {
+            'heatmap': self.heatmap_loss_weight * mean_loss(error),
+            'proposal': mean_loss((prediction.everywhere - points).abs().sum(-1)),
+            'layers': mean_loss((prediction.points - points[:, None]).abs().sum(-1)),
+        }
+
+
+def inverse_sigmoid(x: Tensor, eps: float = 1e-3) -> Tensor:
+    """``log(max(x, ε) / max(1 - x, ε))`` of x, clamped to [0, 1]."""
+    x = x.clamp(0, 1)
+    return (x.clamp(min=eps) / (1 - x).clamp(min=eps)).log()
