@@ -17,6 +17,18 @@ METHODS = {
         keypoint_head=dict(type='RecurrentMiningHead', num_branches=4, num_heads=4, num_layers=2),
     ),
     'matching': dict(type='FeatureMatching', backbone=dict(RESNET, out_indices=(1, 2, 3))),
+    'CapeFormer': dict(
+        type='CapeFormer',
+        backbone=dict(RESNET, out_indices=(3,)),
+        keypoint_head=dict(
+            type='TwoStageHead',
+            embed_dims=32,
+            num_encoder_layers=1,
+            num_decoder_layers=2,
+            num_heads=4,
+            hidden_dims=32,
+        ),
+    ),
     'POMNet': dict(
         type='POMNet',
         backbone=dict(RESNET, out_indices=(3,)),

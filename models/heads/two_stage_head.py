@@ -128,9 +128,9 @@ class TwoStageHead(nn.Module):
         points, visible = supports.points, supports.visible
         num_slots = points.shape[2]
         order = order_encoding(num_slots, self.embed_dims, like=points)
-        used = slice(num_slots)
-        if not self.training and supports.num_keypoints is not None:
-            used = slice(int(supports.num_keypoints.max()))
+        used, count = slice(num_slots), supports.num_keypoints
+        if not (self.training or count is None or count.is_meta):
+            used = slice(int(count.max()))
         size = supports.imgs.shape[-1] // STRIDE
         features, mask = support_features(
             maps, points[:, :, used], visible[:, :, used], [size], self.sigma

@@ -12,6 +12,7 @@ from fmmp.apis import init_model
 from fmmp.apis.model import find_release
 from fmmp.checkpoints import CheckpointError
 from tests.baselines import load_baseline, released_baseline, without_dropout
+from tests.methods import random_batch, small_model
 from tests.tiny import ROOT
 
 CONFIG = ROOT / 'configs/capeformer/1shot/capeformer_r50_mp100_split1.py'
@@ -124,3 +125,14 @@ def test_a_checkpoint_whose_two_backbones_differ_is_refused():
     name = 'encoder_query.layer4.2.conv3.weight'
     with pytest.raises(CheckpointError, match=r'not the same backbone: .* layer4\.2\.conv3'):
         find_release(released).to_ours({**released, name: released[name] + 1})
+
+
+def test_leaving_padded_slots_out_changes_no_keypoint_of_the_category():
+    model, batch = small_model('CapeFormer'), random_batch(shots=2)
+    numbers = batch.pop('num_keypoints')
+    with torch.no_grad():
+        whole = model.forward_points(**batch)
+        short = model.forward_points(**batch, num_keypoints=numbers)
+    for count, some, all_ in zip(numbers, short, whole, strict=True):
+        torch.testing.assert_close(some[:, :count], all_[:, :count], atol=1e-5, rtol=0)
+    assert not short[:, :, numbers.max() :].any()
