@@ -10,6 +10,7 @@ A sweep file is Python, as configs are:
     train_arguments = ['--deterministic']      # of tools/train.py, for every run
     checkpoint = 'latest'        # or 'best', by mPCK on the validation categories
     metric = 'mPCK'              # of the tables
+    floors = True                # rows of what needs no training; left out: none
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ Execute = Callable[[list[str], Path], int]
 """Runs a command, appends its output to a file, and returns its exit status."""
 
 MISSING = '–'
+FLOORS = {'copying the support': 'copy_support', 'matching features': 'matching'}
+"""Rows of what needs no training, and where results.json has their scores."""
 SUBSETS = ('train', 'val', 'test')
 
 
@@ -55,6 +58,7 @@ class Run:
         options: ``KEY=VALUE``, in place of the config's settings.
         train_arguments: further arguments of tools/train.py.
         checkpoint: ``latest`` or ``best``, to be tested.
+        test_arguments: further arguments of tools/test.py.
     """
 
     row: str
@@ -66,6 +70,7 @@ class Run:
     options: tuple[str, ...]
     train_arguments: tuple[str, ...]
     checkpoint: str
+    test_arguments: tuple[str, ...] = ()
 
     @property
     def results(self) -> Path:
@@ -103,10 +108,12 @@ class Sweep:
     Attributes:
         runs: in the order in which they are to be run.
         metric: of the tables.
+        floors: whether they begin with the rows of ``FLOORS``.
     """
 
     runs: list[Run]
     metric: str
+    floors: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,7 +155,7 @@ class Launcher:
         else:
             start = [*self._bash('slurm_test.sh'), self.partition, _job_name(run)]
             start += [run.config, str(checkpoint)]
-        return [*start, '--out', str(run.results), *_cfg_options(run)]
+        return [*start, '--out', str(run.results), *run.test_arguments, *_cfg_options(run)]
 
     def _python(self, script: str) -> list[str]:
         return [sys.executable, str(self.tools / script)]
@@ -180,6 +187,7 @@ def read_sweep(path: str | Path, root: str | Path, cfg_options: Sequence[str] = 
         'train_arguments': [],
         'checkpoint': 'latest',
         'metric': 'mPCK',
+        'floors': False,
     }
     unknown = settings.keys() - defaults.keys()
     if unknown:
@@ -231,9 +239,10 @@ def read_sweep(path: str | Path, root: str | Path, cfg_options: Sequence[str] = 
                             (*options, *cfg_options),
                             tuple(settings['train_arguments']),
                             settings['checkpoint'],
+                            ('--matching-floor',) if settings['floors'] else (),
                         )
                     )
-    return Sweep(runs, settings['metric'])
+    return Sweep(runs, settings['metric'], bool(settings['floors']))
 
 
 def _check_config(path: str, splits: bool) -> None:
@@ -390,9 +399,14 @@ def tables(sweep: Sweep, style: str) -> str:
     texts = []
     for count in shots:
         header = ['', *(sweep.metric if split is None else f'split {split}' for split in splits)]
-        body = []
+        scores_of = {  # of each row, seeds x splits
+            row: np.array([[_floor_score(sweep, key, count, split) for split in splits]])
+            for row, key in (FLOORS.items() if sweep.floors else ())
+        }
         for row in rows:
-            values = np.array([[by_place[row, count, p, s] for p in splits] for s in seeds])
+            scores_of[row] = np.array([[by_place[row, count, p, s] for p in splits] for s in seeds])
+        body = []
+        for row, values in scores_of.items():
             cells = [cell(column) for column in values.T]
             body.append([row, *cells, *([cell(values.mean(1))] if len(splits) > 1 else [])])
         header += ['mean'] * (len(splits) > 1)
@@ -411,6 +425,16 @@ def _score(run: Run, metric: str) -> float:
     if not run.results.exists():
         return float('nan')
     return json.loads(run.results.read_text())['metrics'][metric]
+
+
+def _floor_score(sweep: Sweep, key: str, shots: int | None, split: int | None) -> float:
+    """A floor's score, which does not depend on the training; NaN where no result has it."""
+    for run in sweep.runs:
+        if (run.shots, run.split) == (shots, split) and run.results.exists():
+            report = json.loads(run.results.read_text())
+            if key in report:
+                return report[key][sweep.metric]
+    return float('nan')
 
 
 def write_tables(sweep: Sweep, folder: Path) -> list[Path]:

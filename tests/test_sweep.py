@@ -206,6 +206,24 @@ def test_an_ablation_of_one_split_and_seed_is_a_column_of_rows(sweep_of):
     )
 
 
+def test_floors_are_tested_once_for_all_rows_and_stand_above_them(sweep_of):
+    sweep = sweep_of(seeds=[0, 1], floors=True)
+    assert '--matching-floor' in LAUNCHER.test(sweep.runs[0], Path('latest.pth'))
+    for run in sweep.runs:
+        run.work_dir.mkdir(parents=True)
+        report = {'metrics': {'mPCK': 0.5}, 'copy_support': {'mPCK': 0.25}}
+        if run.seed == 1:
+            report['matching'] = {'mPCK': 0.375}
+        run.results.write_text(json.dumps(report))
+    lines = tables(sweep, 'markdown').splitlines()[-4:-1]
+    cells = [[cell.strip() for cell in line.split('|')[1:-1]] for line in lines]
+    assert cells == [
+        ['copying the support', '25.00'],
+        ['matching features', '37.50'],
+        ['base', '50.00 ± 0.00'],
+    ]
+
+
 @pytest.mark.parametrize(
     ('settings', 'message'),
     [
@@ -226,7 +244,9 @@ def test_a_sweep_that_cannot_be_run_is_refused_before_it_starts(sweep_of, settin
         sweep_of(**settings)
 
 
-@pytest.mark.parametrize(('name', 'runs'), [('paper', 10), ('ablations', 5)])
+@pytest.mark.parametrize(
+    ('name', 'runs'), [('paper', 10), ('ablations', 5), ('methods', 6), ('methods_short', 2)]
+)
 def test_the_sweeps_of_the_repository_can_be_planned(name, runs, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     sweep = read_sweep(f'configs/sweeps/{name}.py', tmp_path)

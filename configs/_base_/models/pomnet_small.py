@@ -13,6 +13,6 @@ model = dict(
         out_indices=(2,),
     ),
     keypoint_head=dict(
-        embed_dims=128, hidden_dims=256, channels=64, num_upsamplings=2, dropout=0.0
+        embed_dims=128, hidden_dims=256, channels=32, num_upsamplings=2, dropout=0.0
     ),
 )
