@@ -17,6 +17,7 @@ from fmmp.datasets.preparation import Preparation
 from fmmp.errors import InputError
 from fmmp.models.episode import Episode
 
+from .calibration import uncalibrated
 from .data import data_settings
 from .images import Image, image_pixels
 from .inputs import check_box, check_model, check_supports
@@ -30,11 +31,13 @@ class Pose:
     Attributes:
         keypoints: (K_c, 2) pixels, the last layer's.
         confidence: (K_c,) in [0, 1]. Calibrated, the probability that the image shows the keypoint
-            and the error is below 0.1 of the longer side of the box, the side that PCK divides by.
-            Else a score without that meaning: larger is likelier.
+            and that the error is below 0.1 of the longer side of the box, the side that PCK divides
+            by. Else a score without that meaning: larger is likelier. 0 of a keypoint that no
+            support shows.
         calibrated: which of the two.
         box: x, y, width, height of the object in pixels, as given; without, the whole image.
         layers: (L, K_c, 2) pixels, each layer's keypoints, of a method that refines them.
+        evidence: what the confidence is made of, by name, (K_c,).
     """
 
     keypoints: np.ndarray
@@ -42,6 +45,7 @@ class Pose:
     calibrated: bool
     box: tuple[float, float, float, float]
     layers: np.ndarray
+    evidence: dict[str, np.ndarray]
 
 
 class _Crop(NamedTuple):
@@ -59,7 +63,8 @@ class Estimator:
     a new estimator. It may be called from several threads.
 
     Args:
-        model: of `init_model`; its ``cfg.data.test`` says how images are prepared.
+        model: of `init_model`; its ``cfg.data.test`` says how images are prepared, and its
+            ``calibration`` makes confidences of evidence.
         supports: S annotated images of one category, S whatever the model was trained with; their
             images may be anything that `image_pixels` takes, and each may show other keypoints.
         batch_size: images that pass the model together, which bounds the memory.
@@ -77,6 +82,7 @@ class Estimator:
             supports, settings.num_keypoints, settings.padding_method.needs_links
         )
         self.model = model
+        self.calibration = getattr(model, 'calibration', None)
         self.batch_size = batch_size
         self.num_keypoints = len(supports[0].keypoints)
         self._prepare = Preparation(model.cfg.data.test.pipeline, settings)
@@ -92,7 +98,7 @@ class Estimator:
         Args:
             images: see `image_pixels`.
             boxes: for each image, the object's box x, y, width, height in pixels; None for the
-                whole image; or a list of boxes, of several objects.
+                whole image; or a list of these, of several objects.
 
         Returns:
             For each image a pose; where it has a list of boxes, a list with a pose a box.
@@ -146,44 +152,58 @@ class Estimator:
             views.append(self._prepare(support.image, box, points, visible))
         episode = self._prepare.episode(views, supports[0].skeleton)
         episode = {name: value[None] for name, value in episode.items()}
-        self._state = self.model.encode(Episode(**episode, num_queries=0))
+        self._supports = self.model.encode(Episode(**episode, num_queries=0))
+        self._shown = np.stack([np.asarray(support.visible) for support in supports]).any(0)
 
     def _poses(self, jobs: Iterator[tuple[Image, Box | None, int]]) -> Iterator[Pose]:
         while batch := list(islice(jobs, self.batch_size)):
             yield from self._estimate(batch)
 
     def _estimate(self, batch: list[tuple[Image, Box | None, int]]) -> list[Pose]:
-        crops = [self._crop(image, box, f'[{number}]') for image, box, number in batch]
-        layers = self.model.find(self._state, torch.stack([crop.img for crop in crops])[None])
-        layers = layers[0, :, :, : self.num_keypoints].double().numpy()
-        return [self._pose(crop, points) for crop, points in zip(crops, layers, strict=True)]
+        crops, last = [], None
+        for image, box, number in batch:
+            if last is None or image is not last:  # an image of several boxes is read once
+                last, pixels = image, image_pixels(image, f'images[{number}]')
+            crops.append(self._crop(pixels, box, f'boxes[{number}]'))
+        found = self.model.find(self._supports, torch.stack([crop.img for crop in crops])[None])
+        layers = found.points[0, :, :, : self.num_keypoints].double().numpy()
+        evidence = {name: values[0].double().numpy() for name, values in found.evidence.items()}
+        confidence = (self.calibration or uncalibrated)(evidence) * self._shown
+        return [
+            Pose(
+                (points := to_image(layers[number], *center_and_scale(crop.inside)))[-1],
+                confidence[number],
+                self.calibration is not None,
+                crop.box,
+                points,
+                {name: values[number] for name, values in evidence.items()},
+            )
+            for number, crop in enumerate(crops)
+        ]
 
-    def _crop(self, image: Image, box: Box | None, number: str) -> _Crop:
-        pixels = image_pixels(image, f'images{number}')
-        check_box(box, pixels, f'boxes{number}')
+    def _crop(self, pixels: np.ndarray, box: Box | None, name: str) -> _Crop:
+        check_box(box, pixels, name)
         inside = _inside(box, pixels)
         nowhere = np.zeros((0, 2)), np.zeros(0, bool)
         height, width = pixels.shape[:2]
         box = (0.0, 0.0, float(width), float(height)) if box is None else tuple(map(float, box))
         return _Crop(box, inside, self._prepare(pixels, inside, *nowhere)['img'])
 
-    def _pose(self, crop: _Crop, layers: np.ndarray) -> Pose:
-        layers = to_image(layers, *center_and_scale(crop.inside))
-        confidence = np.full(self.num_keypoints, 0.5)
-        return Pose(layers[-1], confidence, False, crop.box, layers)
-
 
 def _listed(values: object, name: str, what: str) -> list:
-    if isinstance(values, (str, np.ndarray)) or not isinstance(values, Sequence):
+    one = {'image': 3, 'box': 1}[what]  # an array's dimensions
+    is_array = isinstance(values, np.ndarray) and values.ndim == one + 1
+    if isinstance(values, str) or not (isinstance(values, Sequence) or is_array):
         raise InputError(f'{name} must be a list, one {what} each, not a {type(values).__name__}')
     return list(values)
 
 
 def _is_list_of_boxes(boxes: object) -> bool:
     """Whether they are several; a box is a list of numbers, too."""
-    return isinstance(boxes, (list, tuple, np.ndarray)) and (
-        len(boxes) == 0 or isinstance(boxes[0], (list, tuple, np.ndarray))
-    )
+    lists = (list, tuple, np.ndarray)
+    if not isinstance(boxes, lists):
+        return False
+    return len(boxes) == 0 or boxes[0] is None or isinstance(boxes[0], lists)
 
 
 def _inside(box: Box | None, pixels: np.ndarray) -> tuple[float, float, float, float]:

@@ -18,6 +18,7 @@ from fmmp.errors import CheckpointError, InputError
 from fmmp.models.backbones.pretrained import fetch_weights
 from fmmp.models.detectors.release import Release
 
+from .calibration import find_calibration
 from .data import data_settings
 from .distributed import is_first_process
 from .precision import choose_precision
@@ -34,7 +35,8 @@ def init_model(
     """Build a config's model in evaluation mode. Never downloads.
 
     Warns where a checkpoint was trained with other settings of the model, or of how it sees an
-    episode, than the config has.
+    episode, than the config has. The model's ``calibration`` is what tools/calibrate.py has stored
+    beside the checkpoint, or None.
 
     Args:
         config: a config file's path, or a config.
@@ -49,6 +51,7 @@ def init_model(
     """
     if not isinstance(config, Config):
         config = read_file(config)
+    calibration = find_calibration(config, checkpoint)
     config, checkpoint = resolve(config, checkpoint)
     check_model(config._cfg_dict)
     model = build_model(config, pretrained=False)
@@ -56,6 +59,7 @@ def init_model(
     if checkpoint is not None:
         load_checked_weights(model, config, checkpoint)
     model.cfg = config  # as MMPose's functions for inference expect it
+    model.calibration = calibration
     place(model, config, device).eval()
     return model
 

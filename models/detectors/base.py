@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -15,10 +15,36 @@ from fmmp.errors import InputError
 
 from ..backbones.pretrained import load_pretrained
 from ..episode import Episode
+from ..layers.evidence import DescribedSupports, compare, describe_supports
 from .release import Release
 
 Features = Sequence[Tensor]
 """What backbone and neck make of images: maps (B, G, C_l, H_l, W_l), a level each."""
+
+
+class EncodedSupports(NamedTuple):
+    """Supports that answer any number of queries.
+
+    Attributes:
+        state: what the method's ``encode_supports`` gives.
+        described: what evidence compares answers with, for the categories' own keypoints.
+    """
+
+    state: Any
+    described: DescribedSupports
+
+
+class Found(NamedTuple):
+    """Keypoints of queries, on the CPU.
+
+    Attributes:
+        points: (B, Q, L, K, 2) float32, each layer's points in [0, 1]; the last layer's are the
+            answer.
+        evidence: numbers (B, Q, K_c) that speak for or against it, by name.
+    """
+
+    points: Tensor
+    evidence: dict[str, Tensor]
 
 
 class EpisodeDetector(nn.Module, ABC):
@@ -112,6 +138,23 @@ class EpisodeDetector(nn.Module, ABC):
         Returns:
             (B, Q, L, K, 2), each layer's points in [0, 1]; the last layer's are the answer.
         """
+
+    def evidence(self, state: Any, features: Features, points: Tensor) -> dict[str, Tensor]:
+        """What else a method knows of its answers' worth, such as a heatmap's peak; optional.
+
+        All methods' answers are judged by what the images say (`fmmp.models.layers.evidence`) and
+        by the last layer's step. What is given here joins them, by names of the method's own, in
+        the calibration of confidence.
+
+        Args:
+            state: what :meth:`encode_supports` gave.
+            features: the queries', (B, Q, …).
+            points: what :meth:`decode` gave for them, (B, Q, L, K, 2).
+
+        Returns:
+            By name, finite numbers (B, Q, K).
+        """
+        return {}
 
     def losses(self, state: Any, features: Features, episode: Episode) -> dict[str, Tensor]:
         """The losses of a batch of episodes of one query, to be summed.
@@ -210,35 +253,49 @@ class EpisodeDetector(nn.Module, ABC):
     # What supports that outlive their queries need.
 
     @torch.no_grad()
-    def encode(self, supports: Episode) -> Any:
+    def encode(self, supports: Episode) -> EncodedSupports:
         """:meth:`encode_supports`, from the images of an episode without queries.
 
         Args:
             supports: the annotated images, ``num_queries`` being 0.
 
         Returns:
-            The state that :meth:`find` takes, as often as wanted.
+            What :meth:`find` takes, as often as wanted.
         """
         self._check(supports)
         with self.in_precision():
             supports = supports.to(self.device)
             features, _ = self.extract_features(supports)
-            return self.encode_supports(features, supports)
+            state = self.encode_supports(features, supports)
+        own = slice(supports.points.shape[2])
+        if supports.num_keypoints is not None:
+            own = slice(int(supports.num_keypoints.max()))
+        described = describe_supports(
+            features, supports.points[:, :, own], supports.visible[:, :, own]
+        )
+        return EncodedSupports(state, described)
 
     @torch.no_grad()
-    def find(self, state: Any, imgs: Tensor) -> Tensor:
-        """:meth:`decode`, from the queries' images.
+    def find(self, supports: EncodedSupports, imgs: Tensor) -> Found:
+        """:meth:`decode`, from the queries' images, with the evidence for it.
 
         Args:
-            state: what :meth:`encode` gave.
+            supports: what :meth:`encode` gave.
             imgs: (B, Q, 3, H, W), normalised crops.
-
-        Returns:
-            (B, Q, L, K, 2) float32 on the CPU, each layer's points in [0, 1].
         """
         with self.in_precision():
             features = self.features_of(imgs.to(self.device), self.query_features)
-            return self.decode_in_chunks(state, features).float().cpu()
+            points = self.decode_in_chunks(supports.state, features).float()
+            numbers = self.evidence(supports.state, features, points)
+        count = supports.described.keypoints.shape[1]
+        numbers = {
+            **compare(supports.described, features, points[:, :, -1, :count]),
+            'last_step': _last_step(points),
+            **numbers,
+        }
+        return Found(
+            points.cpu(), {name: v[:, :, :count].float().cpu() for name, v in numbers.items()}
+        )
 
     # What MMCV's runner and users call.
 
@@ -314,6 +371,16 @@ class EpisodeDetector(nn.Module, ABC):
         """Find the keypoints of Q queries, last of the images: (B, Q, K, 2), the last layer's."""
         episode = Episode(imgs, points, visible, reference_index, num_queries=num_queries, **fields)
         return self.predict(episode)[:, :, -1]
+
+
+def _last_step(points: Tensor) -> Tensor:
+    """How far the last of the layers moved each keypoint, of points (B, Q, L, K, 2).
+
+    Returns:
+        (B, Q, K), log(step + 0.01) with steps in sides of the crop; of one layer, no step.
+    """
+    step = points[:, :, -1] - points[:, :, max(0, points.shape[2] - 2)]
+    return (step.norm(dim=-1) + 0.01).log()
 
 
 def step_outputs(losses: Mapping[str, Tensor], batch: Mapping[str, Any]) -> dict[str, Any]:

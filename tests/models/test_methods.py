@@ -50,7 +50,7 @@ def test_supports_that_are_encoded_once_answer_images_as_an_episode_does(model):
     with torch.no_grad():
         expected = model.forward_points(**batch)
     for _ in range(2):  # as often as wanted
-        found = model.find(state, batch['imgs'][:, -1:])[:, 0]
+        found = model.find(state, batch['imgs'][:, -1:]).points[:, 0]
         torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
 
 

@@ -1,0 +1,105 @@
+"""Confidence: fitted after the fact, stored beside the checkpoint, named for what it is."""
+
+import json
+
+import numpy as np
+import pytest
+
+from fmmp.apis import Estimator, init_model
+from fmmp.apis.calibrate import held_out, judge, measure
+from fmmp.apis.calibration import Calibration, calibration_file, digest
+from fmmp.checkpoints import save_atomically
+from fmmp.errors import InputError
+from tests.apis.test_estimator import instances
+from tests.tiny import tiny_config
+
+
+@pytest.fixture(scope='module')
+def dataset(make_dataset, tmp_path_factory):
+    return make_dataset(tmp_path_factory.mktemp('data') / 'small')
+
+
+@pytest.fixture
+def checkpoint(dataset, tmp_path):
+    path = tmp_path / 'checkpoint.pth'
+    save_atomically(init_model(tiny_config(dataset)).state_dict(), path)
+    return path
+
+
+def constant(confidence, checkpoint=None):
+    """A calibration that gives every keypoint the same confidence."""
+    bias = float(np.log(confidence / (1 - confidence)))
+    return Calibration({'there': 0.0}, {'there': 1.0}, {'there': 0.0}, bias, checkpoint)
+
+
+def test_a_fitted_calibration_gives_the_probabilities_that_the_outcomes_were_drawn_with():
+    rng = np.random.default_rng(0)
+    evidence = {'a': rng.normal(3, 2, 20000), 'b': rng.normal(size=20000), 'c': np.ones(20000)}
+    probability = 1 / (1 + np.exp(2 - evidence['a'] + 0.5 * evidence['b']))
+    calibration = Calibration.fit(evidence, rng.random(20000) < probability)
+    assert np.abs(calibration(evidence) - probability).max() < 0.03
+    assert calibration.weight['c'] == 0
+
+
+def test_evidence_that_separates_all_right_from_all_wrong_gives_finite_confidences():
+    evidence = {'a': np.array([-2.0, -1.0, 1.0, 2.0])}
+    calibration = Calibration.fit(evidence, np.array([False, False, True, True]))
+    assert calibration(evidence) == pytest.approx([0.15, 0.3, 0.7, 0.85], abs=0.1)
+    assert (Calibration.fit(evidence, np.ones(4, bool))(evidence) > 0.9).all()
+
+
+def test_a_calibration_beside_the_checkpoint_is_used_and_one_of_another_is_left_out(
+    dataset, checkpoint
+):
+    config = tiny_config(dataset)
+    support, query = instances(dataset, [0, 1])
+    constant(0.3, digest(checkpoint)).save(calibration_file(config, checkpoint))
+    (pose,) = Estimator(init_model(config, checkpoint), [support])([query.image], [query.box])
+    assert pose.calibrated and pose.confidence == pytest.approx(np.full(4, 0.3), abs=1e-6)
+
+    constant(0.3, 'another').save(calibration_file(config, checkpoint))
+    with pytest.warns(UserWarning, match=r'checkpoint\.calibration\.json was fitted to another'):
+        model = init_model(config, checkpoint)
+    (pose,) = Estimator(model, [support])([query.image], [query.box])
+    assert not pose.calibrated
+
+
+@pytest.mark.parametrize(
+    'content', ['', '[]', '{}', '{"mean": {"a": 0}, "scale": {}, "weight": {}, "bias": 0}']
+)
+def test_a_file_that_is_no_calibration_is_named(dataset, checkpoint, content):
+    calibration_file(tiny_config(dataset), checkpoint).write_text(content)
+    with pytest.raises(InputError, match=r'checkpoint\.calibration\.json: no calibration'):
+        init_model(tiny_config(dataset), checkpoint)
+
+
+def test_a_calibration_that_weighs_what_the_model_does_not_give_is_refused(dataset):
+    model = init_model(tiny_config(dataset))
+    model.calibration = Calibration({'peak': 0.0}, {'peak': 1.0}, {'peak': 1.0}, 0.0)
+    support, query = instances(dataset, [0, 1])
+    with pytest.raises(InputError, match='weighs peak, which the model does not give'):
+        Estimator(model, [support])([query.image])
+
+
+def test_a_model_is_judged_on_drawn_episodes_and_hidden_keypoints_count_as_missed(
+    dataset, tmp_path
+):
+    content = json.loads((dataset / 'unified.json').read_text())
+    for annotation in content['annotations'][:2]:  # half of the first category
+        annotation['keypoints'][2] = 0  # hides its first keypoint
+    (tmp_path / 'unified.json').write_text(json.dumps(content))
+    config = tiny_config(dataset)
+    config.data.test.ann_file = str(tmp_path / 'unified.json')
+    model = init_model(config)
+    judged = judge(model, config, 'test', num_episodes=4, num_queries=3, shots=(1,))
+    assert set(judged.evidence) == {'similarity', 'there', 'back', 'last_step'}
+    counts = np.bincount(judged.category)[1:]
+    assert 3 * 12 < counts[0] < 4 * 12  # not those that the support hides
+    assert counts[1:].tolist() == [5 * 12, 6 * 12, 7 * 12]
+    hidden = ~judged.shown
+    assert 0 < hidden.sum() == hidden[judged.category == 1].sum()
+    assert judged.right.any() and not judged.right[hidden].any()
+
+    report = measure(judged, [held_out(judged, seed) for seed in range(3)])
+    assert report['all']['keypoints'] == len(judged.right) > report['shown']['keypoints']
+    assert 0 <= report['all']['ECE'] <= 1
