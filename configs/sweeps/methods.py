@@ -3,6 +3,7 @@
 #   python tools/sweep.py configs/sweeps/methods.py
 configs = {
     'POMNet': 'configs/demo/synthpose_pomnet.py',
+    'CapeFormer': 'configs/demo/synthpose_capeformer.py',
     'FMMP': 'configs/demo/synthpose.py',
 }
 seeds = [0, 1, 2]
