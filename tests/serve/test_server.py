@@ -6,17 +6,19 @@ import struct
 import sys
 import zlib
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from fmmp.apis import Support
 from fmmp.errors import InputError
 from fmmp.formats import Labelled, Labels, write
 from fmmp.serve import images, server
-from fmmp.serve.category import given_category
+from fmmp.serve.category import Category, given_category
 
-from .pictures import NAMES, POINTS, SIZE, SKELETON, data_uri, png, write_support
+from .pictures import NAMES, NEAR, POINTS, SIZE, SKELETON, data_uri, pixels, png, write_support
 from .test_label_studio import CONFIG, annotated, asked
 
 PATHS = ['/setup', '/predict', '/webhook', '/v1/predict']
@@ -25,13 +27,13 @@ PATHS = ['/setup', '/predict', '/webhook', '/v1/predict']
 def bomb(width, height):
     """A small PNG file that says it is large."""
 
-    def chunk(kind, content):
-        checksum = zlib.crc32(kind + content)
-        return struct.pack('>I', len(content)) + kind + content + struct.pack('>I', checksum)
+    def chunk(kind, data):
+        checksum = zlib.crc32(kind + data)
+        return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', checksum)
 
     head = struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)
-    pixels = zlib.compress(bytes(1 << 20))
-    parts = chunk(b'IHDR', head) + chunk(b'IDAT', pixels) + chunk(b'IEND', b'')
+    content = zlib.compress(bytes(1 << 20))
+    parts = chunk(b'IHDR', head) + chunk(b'IDAT', content) + chunk(b'IEND', b'')
     return b'\x89PNG\r\n\x1a\n' + parts
 
 
@@ -211,6 +213,23 @@ def test_a_support_may_be_a_labelling_tools_file(tmp_path):
     assert (category.name, category.names) == ('beetle', tuple(NAMES))
     assert shot.box == (30, 30, 180, 150)
     assert shot.visible.tolist() == [True, True, True, False]
+
+
+def test_a_small_object_is_found_without_a_box_though_the_support_has_one(starter, tmp_path):
+    height, width = SIZE
+    support, query = np.full((2, 3 * height, 3 * width, 3), 200, np.uint8)
+    support[height : 2 * height, width : 2 * width] = pixels()
+    query[height // 2 : -3 * height // 2, width // 2 : -3 * width // 2] = pixels()
+    shot = Support(
+        support,
+        POINTS + np.array((width, height)),
+        np.ones(4, bool),
+        SKELETON,
+        (width, height, width, height),
+    )
+    (pose,) = Category('beetle', NAMES, SKELETON, [shot]).find(starter, query, [None])
+    errors = np.linalg.norm(pose.keypoints - (POINTS + np.array((width, height)) / 2), axis=1)
+    assert (errors < NEAR).all(), errors
 
 
 def test_mistakes_in_what_is_given_are_told(tmp_path):
