@@ -144,9 +144,11 @@ class FGSA(nn.Module):
         """
         batch, keypoints, dims = query.shape
         M, H, L, P = self.num_branches, self.num_heads, self.num_levels, self.num_points
-        size = query.new_tensor([(width, height) for height, width in levels])[:, None]  # (L, 1, 2)
-        offsets = self.sampling_offsets(query).view(batch, keypoints, M, H, L, P, 2)
-        locations = references[..., None, None, :] + offsets / size
+        # Of a head's samples one after the other, (L·P·2,), which is faster than to broadcast.
+        size = [side for height, width in levels for side in (width, height) * P]
+        offsets = self.sampling_offsets(query).view(batch, keypoints, M, H, L * P * 2)
+        locations = references.repeat(1, 1, 1, 1, L * P) + offsets / query.new_tensor(size)
+        locations = locations.view(batch, keypoints, M, -1, L, P, 2)
         weights = self.attention_weights(query).view(batch, keypoints, M * H, L * P).softmax(-1)
         sampled = fused_ms_deform_attn(
             tokens,

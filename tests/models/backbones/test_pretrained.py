@@ -18,6 +18,7 @@ from fmmp.models.detectors.feature_matching import FeatureMatching
 from mmpose.models import build_backbone
 from safetensors.torch import save_file
 from skimage import data
+from torch import nn
 
 import fmmp.apis  # noqa: F401 (registers the classes)
 from fmmp.errors import CheckpointError, InputError
@@ -242,12 +243,19 @@ def test_the_packages_efficientnet_knows_what_is_on_a_photograph():
     assert classes[1, 967] > 0.8  # espresso
 
 
-def test_the_packages_efficientnet_fills_a_frozen_backbone():
+def test_a_frozen_backbone_with_the_packages_weights_gives_the_maps_of_timms_efficientnet():
     backbone = build('tf_efficientnet_lite0', weights='package:efficientnet_lite0', frozen=True)
     backbone.init_weights()
-    state = packaged()
-    assert torch.equal(backbone.model.conv_stem.weight, state['_conv_stem.weight'])
-    assert torch.equal(backbone.model.blocks[6][0].bn3.bias, state['_blocks.15._bn2.bias'])
+    reference = timm.create_model('tf_efficientnet_lite0', features_only=True).eval()
+    state = timm_names(packaged(), reference.blocks)
+    reference.load_state_dict({name: state[name] for name in reference.state_dict()})
+    imgs = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        maps, expected = backbone(imgs), reference(imgs * backbone.scale + backbone.shift)[-3:]
+    for level, (found, wanted) in enumerate(zip(maps, expected, strict=True)):
+        error = (found - wanted).abs().max() / wanted.abs().max()
+        assert error < 1e-4, level
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in backbone.modules())  # folded
 
 
 def test_the_packages_weights_of_another_size_are_refused():
