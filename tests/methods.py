@@ -43,12 +43,24 @@ METHODS = {
     ),
 }
 TRAINED = [name for name in METHODS if name != 'matching']
+VARIANTS = {
+    **METHODS,
+    'FMMP, local match': dict(
+        METHODS['FMMP'],
+        neck=dict(METHODS['FMMP']['neck'], unit_scale=True),
+        keypoint_head=dict(
+            METHODS['FMMP']['keypoint_head'],
+            initial_points='raw_matching',
+            local_match=(0.3, 0.1),
+        ),
+    ),
+}
 
 
 def small_model(method, seed=0):
     """A method's model whose every matrix matters: fresh ones hardly look at the image."""
     torch.manual_seed(seed)
-    model = build_posenet(METHODS[method])
+    model = build_posenet(VARIANTS[method])
     for parameter in getattr(model, 'keypoint_head', model).parameters():
         if parameter.requires_grad and parameter.dim() > 1:
             torch.nn.init.normal_(parameter, std=0.2)

@@ -59,7 +59,8 @@ class FeatureMatching(EpisodeDetector):
 
     def decode(self, state: MatchedSupports, features: Features) -> Tensor:
         """Match every query: (B, Q, 1, K, 2)."""
-        return self.matcher(state, features[0])[:, :, None]
+        similarity = self.matcher.similarity(state, features[0])
+        return self.matcher(state, similarity)[:, :, None]
 
     def _maps(self, imgs: Tensor) -> list[Tensor]:
         maps = self.backbone(imgs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import torch
@@ -13,8 +13,9 @@ from fmmp.errors import InputError, did_you_mean
 
 from ..episode import Episode
 from ..layers.encodings import PointEncoding, order_encoding
-from ..layers.features import Levels, features_at, mean_over_shots
+from ..layers.features import Levels, features_at, level_starts, mean_over_shots
 from ..layers.fgsa import ATTENTIONS
+from ..layers.local_match import LocalMatch
 from ..layers.matching import MatchedSupports, Matcher
 from ..layers.miner import Miner
 from ..layers.structure import STRUCTURES, choose_references
@@ -33,6 +34,7 @@ class MinedSupports(NamedTuple):
         tokens: (B, S, N, D), the images.
         visible: (B, S, K) bool.
         matched: what the queries' starting points are matched with, if they are.
+        features: (B, K, D), the keypoints' on the finest level, which local matching compares with.
     """
 
     embed: Tensor
@@ -43,14 +45,16 @@ class MinedSupports(NamedTuple):
     tokens: Tensor
     visible: Tensor
     matched: MatchedSupports | None = None
+    features: Tensor | None = None
 
     def for_each_query(self, queries: int) -> MinedSupports:
         """The same for each of Q queries: (B·Q, …)."""
         if queries == 1:
             return self
-        names = ('embed', 'encoding', 'points', 'references', 'tokens', 'visible')
+        names = ('embed', 'encoding', 'points', 'references', 'tokens', 'visible', 'features')
+        values = {name: getattr(self, name) for name in names}
         return self._replace(
-            **{name: getattr(self, name).repeat_interleave(queries, dim=0) for name in names}
+            **{k: v.repeat_interleave(queries, dim=0) for k, v in values.items() if v is not None}
         )
 
 
@@ -79,6 +83,10 @@ class RecurrentMiningHead(nn.Module):
             authors' release); ``matching``, where the neck's finest level matches the supports' at
             their keypoints, near the supports' places; or ``raw_matching``, where the backbone's
             own features do, near the supports' places as they are, turned or mirrored.
+        local_match: each layer's radius of the window, in sides of the image, in which it compares
+            the query with the supports and moves the points before the MLP does (`LocalMatch`);
+            what starting points are matched by, if they are, joins the comparison. None: no layer
+            compares (the authors' release).
         mix_loss_weight: β, weight of the padded keypoints' loss.
 
     Raises:
@@ -99,6 +107,7 @@ class RecurrentMiningHead(nn.Module):
         structure: str = 'given',
         mine_support: bool = True,
         initial_points: str = 'center',
+        local_match: Sequence[float] | None = None,
         mix_loss_weight: float = 0.5,
     ) -> None:
         super().__init__()
@@ -119,6 +128,14 @@ class RecurrentMiningHead(nn.Module):
                 raise InputError(f'{name} is {count}: give at least 1')
         if mix_loss_weight < 0:
             raise InputError(f'mix_loss_weight is {mix_loss_weight}: give at least 0')
+        if local_match is not None:
+            if len(local_match) != num_layers:
+                raise InputError(
+                    f'local_match has {len(local_match)} radii, and the head {num_layers} layers: '
+                    'give a radius a layer'
+                )
+            if min(local_match) <= 0:
+                raise InputError(f'local_match is {local_match}: give radii above 0')
         if embed_dims % num_heads:
             raise InputError(f'embed_dims={embed_dims} is no multiple of num_heads={num_heads}')
         if structure == 'off':
@@ -154,6 +171,12 @@ class RecurrentMiningHead(nn.Module):
         self.point_encoding = PointEncoding(embed_dims)
         self.query_miners = miners()
         self.support_miners = miners() if mine_support else None
+        self.local_matches = None
+        if local_match is not None:
+            start = self.matcher is not None
+            self.local_matches = nn.ModuleList(
+                LocalMatch(embed_dims, radius, start) for radius in local_match
+            )
         self.point_mlps = nn.ModuleList(point_mlp(embed_dims) for _ in range(num_layers))
 
     def encode_supports(
@@ -182,6 +205,11 @@ class RecurrentMiningHead(nn.Module):
         if self.matcher is not None:
             matched = self.matcher.encode_supports(described, points, visible)
             state = state._replace(matched=matched)
+        if self.local_matches is not None:
+            finest = tokens[:, :, level_starts(levels)[-1] :]
+            features = features_at(points.flatten(0, 1), finest.flatten(0, 1), levels[-1:])
+            features = mean_over_shots(features.unflatten(0, points.shape[:2]), visible)
+            state = state._replace(features=features)
         return state._replace(embed=self._mine_supports(0, state.embed, state, levels))
 
     def forward(
@@ -199,12 +227,16 @@ class RecurrentMiningHead(nn.Module):
             (B, Q, L, K, 2), each layer's points in [0, 1].
         """
         batch, queries = tokens.shape[:2]
+        similarity = None
         if self.matcher is None:
             point = state.points.new_full((batch, queries, *state.points.shape[2:]), 0.5)
         else:
-            point = self.matcher(state.matched, described)
+            similarity = self.matcher.similarity(state.matched, described)
+            point = self.matcher(state.matched, similarity)
+            similarity = similarity.flatten(0, 1)
         point = point.flatten(0, 1)
         state, tokens = state.for_each_query(queries), tokens.flatten(0, 1)
+        finest = tokens[:, level_starts(levels)[-1] :].unflatten(1, levels[-1])
         embed, references = state.embed, state.references[:, -1]
         logit = torch.logit(point, eps=1e-3)
         predictions = []
@@ -215,6 +247,10 @@ class RecurrentMiningHead(nn.Module):
                 embed = self._mine_supports(layer, embed, state, levels)
             encoding = state.order + self.point_encoding(point)
             embed = miner_q(embed, encoding, point, references, tokens, levels)
+            if self.local_matches is not None:
+                match = self.local_matches[layer]
+                point = match(state.features, embed, point, finest, similarity)
+                logit = torch.logit(point, eps=1e-3)
             logit = logit + mlp(embed)
             predictions.append(logit.sigmoid())
             point, logit = predictions[-1].detach(), logit.detach()

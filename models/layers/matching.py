@@ -202,21 +202,34 @@ class Matcher(nn.Module):
             found,
         )
 
-    def forward(self, supports: MatchedSupports, described: Tensor) -> Tensor:
-        """Match queries with their supports.
+    def similarity(self, supports: MatchedSupports, described: Tensor) -> Tensor:
+        """f_k · g_c of every query.
 
         Args:
             supports: what :meth:`encode_supports` gives.
             described: (B, Q, C, H, W).
 
         Returns:
-            (B, Q, K, 2) in [0, 1]
+            (B, Q, K, H, W)
         """
-        batch, queries, _, *size = described.shape
         with torch.autocast(described.device.type, enabled=False):
             similarity = supports.descriptors[:, None] @ described.float().flatten(3)
+        return similarity.unflatten(-1, described.shape[-2:])
+
+    def forward(self, supports: MatchedSupports, similarity: Tensor) -> Tensor:
+        """Match queries with their supports.
+
+        Args:
+            supports: what :meth:`encode_supports` gives.
+            similarity: (B, Q, K, H, W), what :meth:`similarity` gives.
+
+        Returns:
+            (B, Q, K, 2) in [0, 1]
+        """
+        batch, queries = similarity.shape[:2]
+        with torch.autocast(similarity.device.type, enabled=False):
             points, _ = match(
-                similarity.flatten(0, 1).unflatten(-1, size),
+                similarity.flatten(0, 1),
                 supports.candidates.repeat_interleave(queries, dim=0),
                 supports.visible.repeat_interleave(queries, dim=0),
                 self.log_temperature.exp(),

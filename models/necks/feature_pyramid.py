@@ -18,10 +18,15 @@ class FeaturePyramid(nn.Module):
     Args:
         in_channels: of the backbone's stages, fine to coarse, as the backbone gives them.
         out_channels: D.
+        unit_scale: divide each image's stage by its root mean square first. The stages of a frozen
+            backbone come in sizes of their own, which the projections else begin with.
     """
 
-    def __init__(self, in_channels: Sequence[int], out_channels: int = 256) -> None:
+    def __init__(
+        self, in_channels: Sequence[int], out_channels: int = 256, unit_scale: bool = False
+    ) -> None:
         super().__init__()
+        self.unit_scale = unit_scale
         self.out_channels = out_channels
         self.num_levels = len(in_channels)
         self.projections = nn.ModuleList(
@@ -37,6 +42,8 @@ class FeaturePyramid(nn.Module):
         Returns:
             maps (B, D, H_l, W_l), coarse to fine.
         """
+        if self.unit_scale:
+            stages = [stage / root_mean_square(stage) for stage in stages]
         levels = []
         for stage, projection in zip(reversed(stages), self.projections, strict=True):
             level = projection(stage)
@@ -44,3 +51,8 @@ class FeaturePyramid(nn.Module):
                 level = level + F.interpolate(levels[-1], size=level.shape[-2:], mode='nearest')
             levels.append(level)
         return levels
+
+
+def root_mean_square(maps: Tensor) -> Tensor:
+    """Each image's, over channels and places: (B, C, H, W) gives (B, 1, 1, 1)."""
+    return maps.square().mean((1, 2, 3), keepdim=True).sqrt().clamp(min=1e-6)

@@ -4,6 +4,7 @@ from fmmp.models.episode import Episode
 from mmpose.models import build_posenet
 
 from fmmp.apis.model import place
+from fmmp.errors import InputError
 
 K = 10
 
@@ -62,6 +63,14 @@ def test_matched_starts_are_where_features_match_and_their_parameters_learn(init
     inside = ((batch['points'][:, 0] - 0.5).abs() < 0.4).all(-1)
     error = (found - batch['points'][:, 0]).abs().amax(-1)
     assert error[visible & inside].median() < 1 / 16  # half a cell of the finest level's eight
+
+
+@pytest.mark.parametrize(
+    ('radii', 'message'), [((0.3,), '1 radii, and the head 2 layers'), ((0.3, 0.0), 'above 0')]
+)
+def test_local_matches_without_a_radius_a_layer_are_refused(radii, message):
+    with pytest.raises(InputError, match=message):
+        build(local_match=radii)
 
 
 def test_fgsa_starts_with_uniform_attention_on_a_ring_around_each_reference():
@@ -133,6 +142,7 @@ def test_losses_count_the_querys_visible_keypoints_real_and_padded_apart():
         dict(mine_support=False),
         dict(initial_points='matching'),
         dict(initial_points='raw_matching'),
+        dict(local_match=(0.3, 0.1)),
     ],
     ids=lambda head: '-'.join(map(str, *head.items())),
 )

@@ -4,10 +4,12 @@ import pytest
 import torch
 
 from fmmp.apis.model import place
-from tests.methods import METHODS, TRAINED, chosen, random_batch, small_model, supports_of
+from tests.methods import VARIANTS, chosen, random_batch, small_model, supports_of
+
+TRAINED = [name for name in VARIANTS if name != 'matching']
 
 
-@pytest.fixture(scope='module', params=METHODS)
+@pytest.fixture(scope='module', params=VARIANTS)
 def model(request):
     return small_model(request.param)
 
@@ -55,7 +57,7 @@ def test_supports_that_are_encoded_once_answer_images_as_an_episode_does(model):
 
 
 @pytest.mark.skipif(torch.__version__ < '2.1', reason='torch before 2.1')
-@pytest.mark.parametrize('method', METHODS)
+@pytest.mark.parametrize('method', VARIANTS)
 def test_bfloat16_and_channels_last_predict_nearly_the_same(method):
     model, batch = small_model(method), random_batch()
     batch['index'] = torch.arange(2)
