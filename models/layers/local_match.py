@@ -21,6 +21,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .precision import in_float32
+
 
 class LocalMatch(nn.Module):
     """Moves the query's points to where a window around them matches the supports' keypoints.
@@ -84,7 +86,7 @@ class LocalMatch(nn.Module):
         Returns:
             (B, K, 2), within r of ``points``.
         """
-        with torch.autocast(points.device.type, enabled=False):
+        with in_float32(points):
             features, embed, tokens = features.float(), embed.float(), tokens.float()
             # Norms below 1, of keypoints that no support shows, would make gradients without bound.
             key = F.normalize(self.key(features) + self.embed_key(embed), dim=-1, eps=1.0)

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .features import mean_over_shots
+from .precision import in_float32
 
 
 def describe(maps: Sequence[Tensor]) -> Tensor:
@@ -212,7 +213,7 @@ class Matcher(nn.Module):
         Returns:
             (B, Q, K, H, W)
         """
-        with torch.autocast(described.device.type, enabled=False):
+        with in_float32(described):
             similarity = supports.descriptors[:, None] @ described.float().flatten(3)
         return similarity.unflatten(-1, described.shape[-2:])
 
@@ -227,7 +228,7 @@ class Matcher(nn.Module):
             (B, Q, K, 2) in [0, 1]
         """
         batch, queries = similarity.shape[:2]
-        with torch.autocast(similarity.device.type, enabled=False):
+        with in_float32(similarity):
             points, _ = match(
                 similarity.flatten(0, 1),
                 supports.candidates.repeat_interleave(queries, dim=0),

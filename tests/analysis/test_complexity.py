@@ -6,6 +6,7 @@ from fmmp.models.ops import library
 from fmmp.analysis.complexity import complexity, format_complexity, to_json
 from fmmp.apis import init_model
 from fmmp.errors import InputError
+from tests.methods import METHODS
 from tests.tiny import tiny_config
 
 pytest.importorskip('torch.utils.flop_counter')
@@ -89,3 +90,13 @@ def test_the_table_and_the_json_hold_every_part(found):
 def test_a_size_that_is_no_multiple_of_32_is_refused(config):
     with pytest.raises(InputError, match='size 100: give a multiple of 32'):
         complexity(config, 100)
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_every_method_is_counted(method, tmp_path):
+    config = wide_config(tmp_path)
+    config.model = METHODS[method]
+    config.data.data_cfg = dict(config.data.data_cfg, num_references=16)
+    found = complexity(config)
+    assert all(found.pair[part] > 0 for part in found.parameters if 'backbone' in part)
+    assert found.episode['total'] > found.pair['total'] > 0
