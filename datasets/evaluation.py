@@ -91,8 +91,9 @@ class TestEpisodes(EpisodeDataset):
             ``copy_support_per_category``, the same for copying the supports' keypoints; ``pairs``,
             episode by episode, each with ``num_queries``; ``pair_scores``, a list a metric with a
             number a pair to 6 decimals, whose mean is the metric; ``predictions``, K_c points in
-            image pixels a pair to 4 decimals, which is what float32 tells apart; ``left_out``, the
-            numbers of instances of the categories left out, by name.
+            image pixels a pair to 4 decimals, which is what float32 tells apart; ``confidence``,
+            where the results have it, K_c numbers a pair; ``left_out``, the numbers of instances of
+            the categories left out, by name.
         """
         predictions = self._collect(results)
         scores = evaluate_pairs(self.pairs, predictions, self.instances)
@@ -110,6 +111,7 @@ class TestEpisodes(EpisodeDataset):
                 if metric != 'mAP'  # mPCK by another name
             },
             'predictions': [_rounded(prediction, 4) for prediction in predictions],
+            **self._confidence(results),
             'left_out': self.left_out,
         }
 
@@ -123,22 +125,35 @@ class TestEpisodes(EpisodeDataset):
 
     def _collect(self, results: Sequence[dict]) -> list[np.ndarray]:
         """Order a model's results: the K_c keypoints of every pair, in pixels of its query."""
+        in_crop = self._by_pair(results, 'points')
+        boxes = (self.instances[pair[-1]].box for pair in self.pairs)
+        return [
+            to_image(points, *center_and_scale(box))
+            for points, box in zip(in_crop, boxes, strict=True)
+        ]
+
+    def _confidence(self, results: Sequence[dict]) -> dict[str, list]:
+        """The keypoints' confidence in every pair, where the model has given it."""
+        if not all('confidence' in result for result in results):
+            return {}
+        return {'confidence': [_rounded(c, 4) for c in self._by_pair(results, 'confidence')]}
+
+    def _by_pair(self, results: Sequence[dict], name: str) -> list[np.ndarray]:
+        """Order what a model has found: of every pair, (K_c, …)."""
         episodes = {
-            int(index) % len(self): np.asarray(points, np.float64)
+            int(index) % len(self): np.asarray(values, np.float64)
             for result in results
-            for index, points in zip(result['index'], result['points'], strict=True)
+            for index, values in zip(result['index'], result[name], strict=True)
         }
         missing = len(self) - len(episodes)
         if missing:
             raise ValueError(f'{missing} of {len(self)} episodes have no prediction')
-        predictions = []
+        found = []
         for number, pair in enumerate(self.pairs):
             episode, query = divmod(number, self.num_queries)
-            instance = self.instances[pair[-1]]
-            count = self.categories[instance.category_id].num_keypoints
-            points = episodes[episode][query][:count]
-            predictions.append(to_image(points, *center_and_scale(instance.box)))
-        return predictions
+            category = self.categories[self.instances[pair[-1]].category_id]
+            found.append(episodes[episode][query][: category.num_keypoints])
+        return found
 
 
 def _rounded(values: np.ndarray, decimals: int) -> list:

@@ -82,7 +82,7 @@ class Estimator:
             supports, settings.num_keypoints, settings.padding_method.needs_links
         )
         self.model = model
-        self.calibration = getattr(model, 'calibration', None)
+        self.calibration = model.calibration
         self.batch_size = batch_size
         self.num_keypoints = len(supports[0].keypoints)
         self._prepare = Preparation(model.cfg.data.test.pipeline, settings)

@@ -34,7 +34,8 @@ def predict(model: nn.Module, loader: DataLoader) -> list[dict]:
 
     Returns:
         For each batch, of all processes, the last layer's ``points``, (B, Q, K, 2) in sides of the
-        queries' crops, and the episodes' ``index``.
+        queries' crops, and the episodes' ``index``; of a calibrated model also ``confidence``,
+        (B, Q, K_c).
     """
     model.eval()
     progress = Progress('episodes') if is_first_process() else None
@@ -42,7 +43,8 @@ def predict(model: nn.Module, loader: DataLoader) -> list[dict]:
     for episodes in loader:
         with torch.no_grad():
             found = model(return_loss=False, **episodes)
-        results.append({'points': found['points'][:, :, -1].numpy(), 'index': found['index']})
+        found['points'] = found['points'][:, :, -1]
+        results.append({n: v if n == 'index' else v.numpy() for n, v in found.items()})
         done += len(episodes['index'])
         if progress:
             progress(done, len(loader.sampler))
@@ -67,7 +69,7 @@ def test(
 
     Returns:
         ``metrics``, ``per_category``, ``copy_support``, ``copy_support_per_category``, ``pairs``,
-        ``num_queries``, ``pair_scores``, ``predictions`` and ``left_out``; see
+        ``num_queries``, ``pair_scores``, ``predictions``, ``confidence`` and ``left_out``; see
         ``TestEpisodes.report``. With the floor, its ``matching`` and ``matching_per_category``.
 
     Raises:

@@ -74,6 +74,7 @@ class EpisodeDetector(nn.Module, ABC):
             operations and time.
         release: the names of a release's checkpoints, if there is one.
         precision: what :meth:`forward` computes in; torch.bfloat16 where autocast allows.
+        calibration: makes confidences of evidence, arrays by name; None unless one was fitted.
 
     Raises:
         InputError: settings that do not go together, or weights that do not fit.
@@ -112,6 +113,7 @@ class EpisodeDetector(nn.Module, ABC):
                     f'model.test_cfg.{name} is {value!r}: give a whole number of at least 1'
                 )
         self.precision = torch.float32
+        self.calibration: Callable | None = None
 
     # What a method supplies.
 
@@ -308,9 +310,18 @@ class EpisodeDetector(nn.Module, ABC):
 
         Returns:
             :meth:`losses`; or ``points``, (B, Q, L, K, 2) float32 on the CPU, and ``index``, the
-            list of the episodes' numbers.
+            list of the episodes' numbers; with a calibration also ``confidence``, (B, Q, K_c).
         """
         episode = Episode.of(batch).to(self.device)
+        if not return_loss and self.calibration is not None:
+            found = self.find(self.encode(episode.supports), episode.queries.imgs)
+            evidence = {name: values.numpy() for name, values in found.evidence.items()}
+            confidence = torch.as_tensor(self.calibration(evidence))
+            return {
+                'points': found.points,
+                'confidence': confidence,
+                'index': batch['index'].tolist(),
+            }
         with self.in_precision():
             if return_loss:
                 return self.losses_by_kind(episode)

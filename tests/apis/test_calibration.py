@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fmmp.apis import Estimator, init_model
+from fmmp.apis import test as evaluate
 from fmmp.apis.calibrate import held_out, judge, measure
 from fmmp.apis.calibration import Calibration, calibration_file, digest
 from fmmp.checkpoints import save_atomically
@@ -79,6 +80,20 @@ def test_a_calibration_that_weighs_what_the_model_does_not_give_is_refused(datas
     support, query = instances(dataset, [0, 1])
     with pytest.raises(InputError, match='weighs peak, which the model does not give'):
         Estimator(model, [support])([query.image])
+
+
+def test_a_test_of_a_calibrated_checkpoint_reports_the_confidence_that_estimates_have(
+    dataset, checkpoint
+):
+    config = tiny_config(dataset)
+    assert 'confidence' not in evaluate(config, checkpoint)
+    calibration = Calibration({'back': 0.0}, {'back': 2.0}, {'back': 1.0}, 0.5, digest(checkpoint))
+    calibration.save(calibration_file(config, checkpoint))
+    report = evaluate(config, checkpoint)
+    support, query = instances(dataset, report['pairs'][-1])
+    (pose,) = Estimator(init_model(config, checkpoint), [support])([query.image], [query.box])
+    assert report['confidence'][-1] == pytest.approx(pose.confidence, abs=1e-3)
+    assert report['predictions'][-1] == pytest.approx(pose.keypoints, abs=1e-3)
 
 
 def test_a_model_is_judged_on_drawn_episodes_and_hidden_keypoints_count_as_missed(

@@ -24,7 +24,9 @@ def points(**values):
 @pytest.fixture
 def model(tmp_path):
     """What estimate asks of a model before an image passes it."""
-    return SimpleNamespace(cfg=tiny_config(tmp_path), encode=lambda supports: None)
+    return SimpleNamespace(
+        cfg=tiny_config(tmp_path), calibration=None, encode=lambda supports: None
+    )
 
 
 @pytest.mark.parametrize(
