@@ -50,6 +50,29 @@ def test_each_split_has_a_config_for_each_number_of_shots(method, split, shots):
         assert len(select_categories(data[subset].valid_class_ids)) == count
 
 
+@pytest.mark.parametrize('folder', ['capeformer', 'pomnet'])
+def test_another_methods_configs_name_categories_apart_and_pad_by_zeros(folder):
+    paths = sorted((ROOT / 'configs' / folder).rglob('*.py'))
+    assert len(paths) == 14
+    for path in paths:
+        data = Config.fromfile(str(path)).data
+        train, val, test = (
+            set(select_categories(data[subset].valid_class_ids))
+            for subset in ('train', 'val', 'test')
+        )
+        assert not train & (val | test) and len(train | val | test) == 100
+        assert {data[subset].data_cfg.padding for subset in ('train', 'val', 'test')} == {'zero'}
+
+
+def test_pomnet_is_trained_by_its_official_schedule():
+    config = load('../pomnet/5shot/pomnet_r50_mp100_split3.py')
+    assert config.optimizer == dict(type='Adam', lr=5e-4)
+    expected = dict(warmup='linear', warmup_iters=500, warmup_ratio=0.001, step=[170, 200])
+    assert expected.items() <= config.lr_config.items() and config.total_epochs == 210
+    assert config.evaluation == dict(interval=10, save_best='PCK@0.2')
+    assert config.data.data_cfg == dict(image_size=256, num_keypoints=100, num_references=0)
+
+
 def test_the_ablation_rows_add_one_part_after_the_other():
     files = sorted((ROOT / 'configs/fmmp/ablations').glob('[1-5]_*.py'))
     rows = [Config.fromfile(str(file)) for file in files]

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from fmmp.apis.model import place
+from tests.baselines import without_dropout
 from tests.methods import VARIANTS, chosen, random_batch, small_model, supports_of
 
 TRAINED = [name for name in VARIANTS if name != 'matching']
@@ -85,3 +86,16 @@ def test_an_episode_without_a_visible_keypoint_gives_finite_losses_and_gradients
     sum(losses.values()).backward()
     assert all(loss.isfinite() for loss in losses.values())
     assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
+
+
+@pytest.mark.skipif(torch.__version__ < '2.1', reason='torch before 2.1')
+@pytest.mark.parametrize('method', TRAINED)
+def test_a_step_in_bfloat16_has_nearly_the_same_loss_and_finite_gradients(method):
+    model, batch = small_model(method).train(), random_batch()
+    without_dropout(model)
+    expected = sum(loss.sum() for loss in model(**batch).values())
+    place(model, dict(precision='bfloat16', channels_last=True), 'cpu')
+    loss = sum(loss.sum() for loss in model(**batch).values())
+    loss.backward()
+    assert loss.item() == pytest.approx(expected.item(), rel=0.1)
+    assert all(p.grad.isfinite().all() for p in model.parameters() if p.requires_grad)
