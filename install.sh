@@ -216,7 +216,7 @@ demo() {
     local config=configs/demo/synthpose_matched.py work=work_dirs/synthpose_matched
     say 'drawing SynthPose'
     "$python" tools/dataset/make_synthetic.py data/synthpose_240 --categories 240
-    say "training: about 7 minutes on two idle cores; 'eta' is the time left"
+    say "training: about 6 minutes on two idle cores; 'eta' is the time left"
     "$python" tools/train.py "$config" --work-dir "$work" --seed 0 --auto-resume
     say 'testing on 12 categories that training has not seen'
     "$python" tools/test.py "$config" "$work/latest.pth" --out "$work/results.json" --show-dir "$work/pictures"

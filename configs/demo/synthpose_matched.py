@@ -1,4 +1,5 @@
-# A frozen backbone with ImageNet's weights, and queries that start from a match.
+# A frozen backbone with ImageNet's weights, queries that start from a match of its features, and
+# layers that match around their points.
 _base_ = ['synthpose.py']
 
 model = dict(
@@ -9,7 +10,8 @@ model = dict(
         weights='package:efficientnet_lite0',
         frozen=True,
     ),
-    keypoint_head=dict(initial_points='matching'),
+    neck=dict(unit_scale=True),
+    keypoint_head=dict(initial_points='raw_matching', local_match=(0.3, 0.15, 0.08)),
 )
-total_epochs = 14
-evaluation = dict(interval=7)
+total_epochs = 13
+evaluation = dict(interval=13)
