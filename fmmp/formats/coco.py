@@ -51,7 +51,7 @@ def read_category(entry: dict, content: dict, path: str | Path) -> Labels:
     names += map(str, range(len(names) + 1, count + 1))
     try:
         links = [(int(i), int(j)) for i, j in entry.get('skeleton') or ()]
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         raise InputError(f'{path}: the skeleton of {entry["name"]!r} is no pairs') from error
     first = 0 if any(0 in link for link in links) else 1
     return Labels(entry['name'], names[:count], [(i - first, j - first) for i, j in links])

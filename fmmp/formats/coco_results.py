@@ -57,7 +57,7 @@ def read(
                     table[:, 2],
                 )
             )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f'{path}: result {position} is none of an image and a category of {annotations}, '
                 f"with 'keypoints' [x, y, confidence, …] ({type(error).__name__}: {error})"

@@ -44,7 +44,11 @@ def read(path: str | Path, format: str | None = None, **options: object) -> Labe
     if not path.exists():
         raise FileNotFoundError(f'{path}: there is no such file or folder')
     module = module_of(recognise(path) if format is None else format)
-    labels = module.read(path, **_known(options, module.read))
+    options = _known(options, module.read)
+    try:
+        labels = module.read(path, **options)
+    except InputError as error:  # of an object, which knows its image alone
+        raise error if str(path) in str(error) else InputError(f'{path}: {error}') from error
     labels.check(path)
     return labels
 

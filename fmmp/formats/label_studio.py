@@ -138,7 +138,7 @@ def read(path: str | Path, category: str | None = None, config: str | Path | Non
         try:
             image = image_path(_address(task['data'], parsed))
             objects += [(image, *found) for found in read_results(newest(task).get('result') or [])]
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"{path}: task {position} is not of Label Studio's JSON, with 'data' and "
                 f"'annotations' ({type(error).__name__}: {error})"

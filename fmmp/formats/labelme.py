@@ -57,7 +57,7 @@ def read(path: str | Path, images: str | Path | None = None) -> Labels:
     category = next((str(name) for name in categories if name), root.resolve().name)
     try:
         skeleton = [(int(i), int(j)) for i, j in known['skeleton'] or ()]
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         raise InputError(f'{files[0]}: the skeleton is no pairs') from error
     items = [
         _labelled(image, size, names, points, outline)
@@ -76,7 +76,7 @@ def _objects(
             kind, label, group = shape.get('shape_type'), str(shape['label']), shape.get('group_id')
             corners = np.array(shape['points'], float).reshape(-1, 2)
             points, outline = groups.setdefault(group, ({}, []))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f'{file}: a shape has no label and points: {shape!r:.200}') from error
         if kind == 'point' and len(corners) == 1:
             if label in points:

@@ -90,7 +90,7 @@ def _described(
         skeleton = [(int(i), int(j)) for i, j in content.get('skeleton') or ()]
         if count < 1 or numbers not in (2, 3) or len(keypoint_names) != count:
             raise ValueError(f'kpt_shape {count}, {numbers}, {len(keypoint_names)} kpt_names')
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise InputError(
             f"{file}: give 'names', 'kpt_shape: [keypoints, 2 or 3]' and, if wanted, a name a "
             f"keypoint in 'kpt_names' ({type(error).__name__}: {error})"

@@ -149,12 +149,13 @@ def read_labels(
 
     Args:
         path: a file of any of `fmmp.formats.FORMATS`.
-        images: the folder of its images [that of the file].
+        images: the folder of its images [the file's, or the folder itself].
         category: the category's name, if there are several.
     """
     labels = formats.read(path, **({'category': category} if category else {}))
     items = sorted(labels.items, key=lambda item: -int((item.visible > 0).sum()))
-    folder = Path(path).parent if images is None else Path(images)
+    path = Path(path)
+    folder = Path(images) if images is not None else path if path.is_dir() else path.parent
     given = []
     for item in items[:MOST_SHOTS]:
         if not stays_inside(item.image):

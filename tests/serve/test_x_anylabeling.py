@@ -1,7 +1,10 @@
 import base64
+import json
 
 import numpy as np
 import pytest
+
+from fmmp.serve.category import given_category
 
 from .pictures import NAMES, NEAR, POINTS, SIZE, data_uri, pixels, png
 
@@ -74,3 +77,15 @@ def test_mistakes_are_told(serve, beetle, request_, status, code, words):
     assert answer.json()['success'] is False
     assert answer.json()['error']['code'] == code
     assert words in answer.json()['error']['message']
+
+
+def test_what_x_anylabeling_saves_of_an_answer_is_a_support(serve, beetle, tmp_path):
+    (tmp_path / 'x.png').write_bytes(png())
+    request = {'model': 'beetle', 'image': data_uri()}
+    shapes = serve(beetle).post('/v1/predict', json=request).json()['data']['shapes']
+    head = {'version': '3.3.0', 'flags': {}, 'imagePath': 'x.png', 'imageData': None}
+    size = {'imageHeight': SIZE[0], 'imageWidth': SIZE[1]}
+    (tmp_path / 'x.json').write_text(json.dumps({**head, 'shapes': shapes, **size}))
+    category = given_category(labels=tmp_path / 'x.json')
+    assert (category.name, category.names) == ('beetle', tuple(NAMES))
+    assert (np.linalg.norm(category.shots[0].keypoints - POINTS, axis=1) < NEAR).all()
