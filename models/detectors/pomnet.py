@@ -83,6 +83,13 @@ class POMNet(EpisodeDetector):
         points, _ = decode_heatmaps(self.keypoint_head(state, features[-1]))
         return points[:, :, None]
 
+    def evidence(
+        self, state: KeypointTokens, features: Features, points: Tensor
+    ) -> dict[str, Tensor]:
+        """``peak``: each heatmap's largest value; for it the heatmaps are drawn again."""
+        _, scores = decode_heatmaps(self.keypoint_head(state, features[-1]))
+        return {'peak': scores}
+
     def losses(
         self, state: KeypointTokens, features: Features, episode: Episode
     ) -> dict[str, Tensor]:

@@ -67,6 +67,9 @@ class HeatmapMatchingHead(nn.Module):
         super().__init__()
         if embed_dims % num_heads:
             raise InputError(f'embed_dims={embed_dims} is no multiple of num_heads={num_heads}')
+        for name, count in dict(hidden_dims=hidden_dims, channels=channels).items():
+            if count < 1:
+                raise InputError(f'{name} is {count}: give at least 1')
         sizes = (embed_dims, num_heads, hidden_dims)
         self.query_projection = nn.Conv2d(in_channels, embed_dims, kernel_size=1)
         self.support_projection = nn.Linear(in_channels, embed_dims)

@@ -9,7 +9,7 @@ from fmmp.models.layers.keypoint_matching import KeypointMatching, PairConvoluti
 from mmpose.models import build_posenet
 from torch import nn
 
-from tests.methods import METHODS, random_batch, small_model
+from tests.methods import METHODS, random_batch, small_model, supports_of
 
 D, K = 8, 5
 
@@ -101,6 +101,14 @@ def test_each_backbone_learns_from_its_own_images():
     model.loss(**episodes(shots=3))
     counts = [b.bn1.num_batches_tracked.item() for b in (model.backbone, model.query_backbone)]
     assert counts == [3, 1]
+
+
+def test_the_heatmaps_peak_speaks_for_an_answer():
+    model, batch = small_model('POMNet'), random_batch()
+    found = model.find(model.encode(supports_of(batch)), batch['imgs'][:, -1:])
+    peaks = found.evidence['peak']
+    assert peaks.shape == (2, 1, 7) and peaks.isfinite().all()
+    assert ((peaks > 0) == (found.points[:, :, -1, :7, 0] >= 0)).all()
 
 
 def test_frozen_backbones_weights_stay_out_of_checkpoints():
