@@ -23,8 +23,9 @@ class EpisodeDataset(Dataset, ABC):
     """Episodes of a few categories of an annotation file.
 
     An item is one episode, supports first and queries last, as plain tensors: ``imgs``, ``points``,
-    ``visible``, ``reference_index`` (if the settings ask for references), ``num_keypoints`` and
-    ``num_queries``, as `fmmp.models.Episode` has them; and ``index``, the index asked for.
+    ``visible``, ``reference_index`` and ``skeleton`` (if the settings ask for them),
+    ``num_keypoints`` and ``num_queries``, as `fmmp.models.Episode` has them; and ``index``, the
+    index asked for.
 
     Indices count on through the epochs: index e · len + i is sample i of epoch e. What is drawn at
     random depends on the seed, the epoch and the sample alone, so the number of worker processes
@@ -108,6 +109,12 @@ class EpisodeDataset(Dataset, ABC):
                     'leave such categories out with allow_missing=True'
                 )
         self.preparation = Preparation(pipeline, self.settings)
+        for category in self.categories.values() if self.settings.num_links else ():
+            if len(category.skeleton) > self.settings.num_links:
+                raise InputError(
+                    f'data_cfg.num_links is {self.settings.num_links}, and category '
+                    f'{category.name!r} of {ann_file} has {len(category.skeleton)} links: raise it'
+                )
 
     def _with_enough_instances(
         self, selected: Sequence[int | str] | None

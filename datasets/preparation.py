@@ -11,7 +11,7 @@ from . import transforms  # noqa: F401 (registers what pipelines name)
 from .crop import center_and_scale
 from .padding import Drawn, place_padding
 from .settings import DataSettings
-from .structure import structural_references
+from .structure import padded_links, structural_references
 
 
 class Preparation:
@@ -77,8 +77,12 @@ class Preparation:
             drawn: what the padding has drawn for the episode.
 
         Returns:
-            ``imgs``, ``points``, ``visible``, ``reference_index`` (if the settings ask for
-            references) and ``num_keypoints``, of one episode, as `fmmp.models.Episode` has them.
+            ``imgs``, ``points``, ``visible``, ``num_keypoints`` and, if the settings ask for
+            references or links, ``reference_index`` and ``skeleton``, of one episode, as
+            `fmmp.models.Episode` has them.
+
+        Raises:
+            InputError: the settings ask for fewer links than there are.
         """
         settings, count = self.settings, len(views[0]['keypoints'])
         padding = place_padding(
@@ -103,6 +107,8 @@ class Preparation:
         }
         if settings.num_references:
             tensors['reference_index'] = torch.from_numpy(np.stack(references))
+        if settings.num_links:
+            tensors['skeleton'] = torch.from_numpy(padded_links(skeleton, settings.num_links))
         return tensors
 
 

@@ -23,6 +23,8 @@ class DataSettings:
         num_keypoints: K, to which every category is padded.
         num_references: structural references of a keypoint, of which the model uses the first M;
             0 for none.
+        num_links: rows of an episode's skeleton, at least as many as any category has links; 0 for
+            methods that do not read it.
         mixup_alpha: α of λ ~ Beta(α, α) in mixup padding.
     """
 
@@ -30,6 +32,7 @@ class DataSettings:
     image_size: int = 256
     num_keypoints: int = 70
     num_references: int = 16
+    num_links: int = 0
     mixup_alpha: float = 1.0
 
     @classmethod
@@ -49,7 +52,8 @@ class DataSettings:
         return cls(**given)
 
     def __post_init__(self) -> None:
-        for name, least in (('image_size', 1), ('num_keypoints', 1), ('num_references', 0)):
+        at_least = {'image_size': 1, 'num_keypoints': 1, 'num_references': 0, 'num_links': 0}
+        for name, least in at_least.items():
             value = getattr(self, name)
             if type(value) is not int or value < least:
                 raise InputError(

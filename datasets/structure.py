@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fmmp.errors import InputError
+
 
 def structural_references(
     visible: np.ndarray, skeleton: Sequence[Sequence[int]], count: int = 16
@@ -39,6 +41,28 @@ def structural_references(
     found = [_breadth_first(neighbours, keypoint, count) for keypoint in range(len(visible))]
     table = np.array(found, np.int64).reshape(-1, 2, count)
     return np.ascontiguousarray(table[:, 0]), np.ascontiguousarray(table[:, 1])
+
+
+def padded_links(skeleton: Sequence[Sequence[int]], num_links: int) -> np.ndarray:
+    """A skeleton's links with rows of -1 behind, so that those of several categories stack.
+
+    Args:
+        skeleton: 0-based links, pairs of keypoints.
+        num_links: number of rows.
+
+    Returns:
+        (num_links, 2) int64
+
+    Raises:
+        InputError: there are more links.
+    """
+    if len(skeleton) > num_links:
+        raise InputError(
+            f'data_cfg.num_links is {num_links}, and a skeleton has {len(skeleton)} links: raise it'
+        )
+    links = np.full((num_links, 2), -1, np.int64)
+    links[: len(skeleton)] = np.reshape(skeleton, (-1, 2))
+    return links
 
 
 def _visible_neighbours(visible: list[bool], links: list[list[int]]) -> list[list[int]]:

@@ -151,6 +151,8 @@ def load_weights(model: nn.Module, path: str | Path, checkpoint: dict | None = N
             state = release.to_ours(state)
         except CheckpointError as error:
             raise CheckpointError(f"{path}: has the release's names, but {error}") from None
+    if release is not None:
+        state = {n: v for n, v in state.items() if not n.startswith(release.carried)}
     elsewhere = tuple(getattr(model, 'weights_elsewhere', ()))
     kept = {n: v for n, v in model.state_dict().items() if n.startswith(elsewhere)}
     load_checked(model, state, path, defaults=kept)

@@ -29,6 +29,22 @@ METHODS = {
             hidden_dims=32,
         ),
     ),
+    'PoseAnything': dict(
+        type='PoseAnything',
+        backbone=dict(RESNET, out_indices=(3,)),
+        keypoint_head=dict(
+            type='TwoStageHead',
+            embed_dims=32,
+            num_encoder_layers=1,
+            num_decoder_layers=2,
+            num_heads=4,
+            hidden_dims=32,
+            sigma=1.0,
+            upsampling=2,
+            number_keypoints=False,
+            graph='pre',
+        ),
+    ),
     'POMNet': dict(
         type='POMNet',
         backbone=dict(RESNET, out_indices=(3,)),

@@ -78,6 +78,10 @@ def random_episodes(
         references = torch.randint(
             keypoints, (*shape, keypoints, settings.num_references), device=device
         )
+    skeleton = None
+    if settings.num_links:
+        links = torch.arange(min(keypoints - 1, settings.num_links), device=device)
+        skeleton = torch.stack((links, links + 1), dim=-1).expand(batch, -1, -1)
     return Episode(
         imgs=torch.randn(*shape, 3, size, size, device=device),
         points=torch.rand(*shape, keypoints, 2, device=device),
@@ -85,4 +89,5 @@ def random_episodes(
         reference_index=references,
         num_keypoints=torch.full((batch,), keypoints // 2, device=device),
         num_queries=num_queries,
+        skeleton=skeleton,
     )

@@ -11,6 +11,7 @@ import fmmp.models.detectors.capeformer
 import fmmp.models.detectors.feature_matching
 import fmmp.models.detectors.fmmp
 import fmmp.models.detectors.pomnet
+import fmmp.models.detectors.pose_anything
 import fmmp.models.heads.heatmap_matching_head
 import fmmp.models.heads.recurrent_mining_head
 import fmmp.models.heads.two_stage_head

@@ -112,8 +112,8 @@ def require_fitting_data(model: nn.Module, config: Config, subsets: Sequence[str
     """Make sure that a config's data are prepared as its model needs them.
 
     Raises:
-        InputError: the images' side, what they are normalised with, or the number of structural
-            references does not fit.
+        InputError: the images' side, what they are normalised with, or the numbers of structural
+            references or links do not fit.
     """
     for subset in subsets:
         settings = data_settings(config, subset)
@@ -128,6 +128,11 @@ def require_fitting_data(model: nn.Module, config: Config, subsets: Sequence[str
             raise InputError(
                 f'data.data_cfg.num_references is {settings.num_references} in data.{subset}, and '
                 f'the model reads {model.num_references}: raise it'
+            )
+        if model.reads_skeleton and not settings.num_links:
+            raise InputError(
+                f'data.data_cfg.num_links is 0 in data.{subset}, and the model reads the skeleton: '
+                'set it to the most links that a category has, or more'
             )
 
 

@@ -40,6 +40,8 @@ class TimmBackbone(nn.Module):
             A backbone that learns starts from the detector's ``pretrained`` instead.
         frozen: compute no gradients, and stay in evaluation mode whatever :meth:`train` is told.
         norm_eval: let batch norm keep its running means while the rest trains.
+        last_norm: normalise the last map as the classifier would have it [True for plain vision
+            transformers].
         mean, std: what the weights want images normalised with, in units of [0, 1] [what timm says;
             the packages' have values of their own].
         options: more for timm's ``create_model``, such as ``drop_path_rate=0.1``.
@@ -64,6 +66,7 @@ class TimmBackbone(nn.Module):
         weights: str | None = None,
         frozen: bool = False,
         norm_eval: bool = False,
+        last_norm: bool | None = None,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
         **options: object,
@@ -101,10 +104,11 @@ class TimmBackbone(nn.Module):
                 f'model.backbone.model={model!r} gives maps at strides {sorted(set(reductions))}: '
                 f'choose a model with {", ".join(map(str, STRIDES))}, or a plain vision transformer'
             )
+        self.last_norm = self.plain if last_norm is None else last_norm
         channels = [info[index]['num_chs'] for index in indices]
         self.out_channels = tuple(channels * 3 if self.plain else channels)
         names = set(self.model.state_dict())
-        self.indices = self.model.prune_intermediate_layers(indices, prune_norm=not self.plain)
+        self.indices = self.model.prune_intermediate_layers(indices, prune_norm=not self.last_norm)
         if hasattr(self.model, 'head'):  # of ConvNeXt, timm before 1.0.31 leaves a norm
             self.model.head = nn.Identity()
         self.unused = names - set(self.model.state_dict())  # the classifier, mostly
@@ -131,6 +135,8 @@ class TimmBackbone(nn.Module):
         """
         if any(name.startswith('model.') for name in state):
             return state
+        if any('rpe_mlp' in name for name in state):
+            state = of_simmim(state)
         if is_packaged(state):
             state = timm_names(state, self.model.blocks)
         convert = getattr(sys.modules[type(self.model).__module__], 'checkpoint_filter_fn', None)
@@ -159,7 +165,7 @@ class TimmBackbone(nn.Module):
                 maps = self.model.forward_intermediates(
                     imgs * self.scale + self.shift,
                     indices=self.indices,
-                    norm=self.plain,
+                    norm=self.last_norm,
                     intermediates_only=True,
                 )
             except AssertionError as error:  # how timm refuses a size
@@ -177,6 +183,13 @@ class TimmBackbone(nn.Module):
                 f'data.data_cfg.image_size={side}: {self.name} takes multiples of '
                 f'{divisor} pixels, such as {near}'
             )
+
+
+def of_simmim(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The official Swin Transformer V2 inside SimMIM's pretraining, as its names are elsewhere."""
+    prefix = 'encoder.'
+    parts = {n.removeprefix(prefix): v for n, v in state.items() if n.startswith(prefix)} or state
+    return {n.replace('rpe_mlp', 'cpb_mlp'): v for n, v in parts.items() if n != 'mask_token'}
 
 
 def create(name: str, options: dict[str, object]) -> nn.Module:

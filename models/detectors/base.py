@@ -66,6 +66,7 @@ class EpisodeDetector(nn.Module, ABC):
     Attributes:
         image_multiple: what the images' side must be a multiple of.
         num_references: structural references of a keypoint that the method reads; 0 for none.
+        reads_skeleton: whether the method reads the category's links.
         trainable: whether the method has weights to train; without, it needs no checkpoint.
         batches_apart: whether in training the images of an episode pass one after the other, each
             with the batch's others in its place, so that batch norm sees every shot's batch and the
@@ -81,6 +82,7 @@ class EpisodeDetector(nn.Module, ABC):
     """
 
     num_references: int = 0
+    reads_skeleton: bool = False
     trainable: ClassVar[bool] = True
     batches_apart: ClassVar[bool] = False
     parts: ClassVar[Mapping[str, str]] = {'backbone': 'backbone', 'neck': 'neck'}
@@ -250,6 +252,10 @@ class EpisodeDetector(nn.Module, ABC):
             raise InputError(
                 f'the model reads {self.num_references} structural references of a keypoint and '
                 f'the data gives {given}: raise data.data_cfg.num_references'
+            )
+        if self.reads_skeleton and episode.skeleton is None:
+            raise InputError(
+                'the model reads the skeleton and the data gives none: set data.data_cfg.num_links'
             )
 
     # What supports that outlive their queries need.

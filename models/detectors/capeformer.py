@@ -47,6 +47,7 @@ class CapeFormer(EpisodeDetector):
                 f'backbone gives {channels}: leave it out'
             )
         self.keypoint_head = builder.build_head({**keypoint_head, 'in_channels': channels})
+        self.reads_skeleton = self.keypoint_head.reads_skeleton
 
     def encode_supports(self, features: Features, supports: Episode) -> SupportKeypoints:
         """The supports' features at their keypoints."""

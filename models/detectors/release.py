@@ -14,7 +14,14 @@ State = dict[str, Tensor]
 
 
 class Release(ABC):
-    """Names of a release's tensors and ours; both ways account for every tensor."""
+    """Names of a release's tensors and ours; both ways account for every tensor.
+
+    Attributes:
+        carried: beginnings of our names of tensors that conversions carry along, so that nothing is
+            lost, and that no model reads.
+    """
+
+    carried: tuple[str, ...] = ()
 
     @abstractmethod
     def is_released(self, state: State) -> bool:

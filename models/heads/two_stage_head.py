@@ -1,18 +1,20 @@
-"""CapeFormer's head: proposals by matching, then refined points."""
+"""The head of CapeFormer and PoseAnything: proposals by matching, then refined points."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from mmpose.models.builder import HEADS
 from torch import Tensor, nn
 
-from fmmp.errors import InputError
+from fmmp.errors import InputError, did_you_mean
 
 from ..episode import Episode
 from ..layers.encodings import PointEncoding, grid_encoding, order_encoding
-from ..layers.heatmaps import STRIDE, resampled_heatmaps, support_features
+from ..layers.graph import GRAPHS, Graph, GraphFeedForward, adjacency
+from ..layers.heatmaps import STRIDE, resampled_heatmaps, support_features, touches_heatmap
 from ..layers.initialization import xavier
 from ..layers.point_decoder import PointDecoderLayer
 from ..layers.proposals import ProposalGenerator
@@ -25,23 +27,27 @@ class SupportKeypoints(NamedTuple):
     Attributes:
         embed: (B, K', D), their features; K' is K, or less where padded slots are left out.
         mask: (B, K') bool, those that every shot shows.
-        order: (K', D), the encoding of their numbers.
+        order: (K', D), the encoding of their numbers; zero where the head has none.
+        graph: which keypoints are keys in the decoder, and their links, if the head reads them.
         num_slots: K.
     """
 
     embed: Tensor
     mask: Tensor
     order: Tensor
+    graph: Graph
     num_slots: int
 
     def for_each_query(self, queries: int) -> SupportKeypoints:
         """The same for each of Q queries: (B·Q, …)."""
         if queries == 1:
             return self
-        names = ('embed', 'mask')
-        return self._replace(
-            **{name: getattr(self, name).repeat_interleave(queries, dim=0) for name in names}
-        )
+
+        def repeat(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor.repeat_interleave(queries, dim=0)
+
+        graph = Graph(*map(repeat, self.graph))
+        return self._replace(embed=repeat(self.embed), mask=repeat(self.mask), graph=graph)
 
 
 class TwoStagePrediction(NamedTuple):
@@ -76,7 +82,12 @@ class TwoStageHead(nn.Module):
         num_heads: heads of an attention.
         hidden_dims: width of the feed-forward networks.
         dropout: rate.
-        sigma: σ of the keypoints' heatmaps, in cells of 4 pixels.
+        sigma: σ of the keypoints' heatmaps, in cells of 4 pixels; a keypoint counts as visible
+            where its Gaussian reaches the heatmap.
+        upsampling: how many times finer the backbone's map is made, bilinearly.
+        number_keypoints: encode the keypoints' numbers. If not, padded slots change nothing.
+        graph: where the decoder's feed-forward networks convolve over the skeleton: ``pre``, in
+            their first layer, ``post``, in the second, ``both``, or None, nowhere.
         heatmap_loss_weight: of the similarity's loss.
 
     Raises:
@@ -93,12 +104,18 @@ class TwoStageHead(nn.Module):
         hidden_dims: int = 2048,
         dropout: float = 0.1,
         sigma: float = 2.0,
+        upsampling: int = 1,
+        number_keypoints: bool = True,
+        graph: Literal[GRAPHS] | None = None,
         heatmap_loss_weight: float = 2.0,
     ) -> None:
         super().__init__()
         if embed_dims % num_heads:
             raise InputError(f'embed_dims={embed_dims} is no multiple of num_heads={num_heads}')
-        self.embed_dims, self.sigma = embed_dims, sigma
+        if graph not in (None, *GRAPHS):
+            raise InputError(f'graph is {graph!r}: {did_you_mean(str(graph), GRAPHS)}, or None')
+        self.embed_dims, self.sigma, self.upsampling = embed_dims, sigma, upsampling
+        self.number_keypoints, self.reads_skeleton = number_keypoints, graph is not None
         self.heatmap_loss_weight = heatmap_loss_weight
         self.query_projection = xavier(nn.Conv2d(in_channels, embed_dims, 1))
         self.support_projection = xavier(nn.Linear(in_channels, embed_dims))
@@ -108,10 +125,14 @@ class TwoStageHead(nn.Module):
         )
         self.proposals = ProposalGenerator(embed_dims)
         self.point_encoding = PointEncoding(embed_dims)
+
+        def network() -> nn.Module:
+            if graph is None:
+                return feed_forward(embed_dims, hidden_dims, dropout)
+            return GraphFeedForward(embed_dims, hidden_dims, dropout, graph)
+
         self.decoder = nn.ModuleList(
-            PointDecoderLayer(
-                feed_forward(embed_dims, hidden_dims, dropout), embed_dims, num_heads, dropout
-            )
+            PointDecoderLayer(network(), embed_dims, num_heads, dropout)
             for _ in range(num_decoder_layers)
         )
         self.decoder_norm = nn.LayerNorm(embed_dims)
@@ -122,20 +143,30 @@ class TwoStageHead(nn.Module):
 
         Args:
             maps: (B, S, C, h, w).
-            supports: the annotated images. When testing, slots that are padded in the whole batch
-                are left out, if its ``num_keypoints`` are known.
+            supports: the annotated images. Slots that are padded in the whole batch are left out,
+                if its ``num_keypoints`` are known and nothing depends on these slots.
         """
-        points, visible = supports.points, supports.visible
-        num_slots = points.shape[2]
-        order = order_encoding(num_slots, self.embed_dims, like=points)
+        num_slots = supports.points.shape[2]
         used, count = slice(num_slots), supports.num_keypoints
-        if not (self.training or count is None or count.is_meta):
+        numbered_training = self.training and self.number_keypoints
+        if not (numbered_training or count is None or count.is_meta):
             used = slice(int(count.max()))
-        size = supports.imgs.shape[-1] // STRIDE
-        features, mask = support_features(
-            maps, points[:, :, used], visible[:, :, used], [size], self.sigma
-        )
-        return SupportKeypoints(self.support_projection(features), mask, order[used], num_slots)
+        points, visible = supports.points[:, :, used], supports.visible[:, :, used]
+        size, side = supports.imgs.shape[-1] // STRIDE, maps.shape[-1]
+        sizes = [side * self.upsampling, size] if self.upsampling > 1 else [size]
+        visible = visible & touches_heatmap(points, size, self.sigma)
+        features, mask = support_features(maps, points, visible, sizes, self.sigma)
+
+        if self.number_keypoints:
+            order = order_encoding(num_slots, self.embed_dims, like=points)[used]
+        else:
+            order = points.new_zeros(points.shape[2], self.embed_dims)
+        # A softmax over no key is NaN: the first slot is let in where there is no keypoint.
+        on = mask.clone()
+        on[:, 0] |= ~on.any(1)
+        links = adjacency(supports.skeleton, on) if self.reads_skeleton else None
+        embed = self.support_projection(features)
+        return SupportKeypoints(embed, mask, order, Graph(on, links), num_slots)
 
     def forward(self, state: SupportKeypoints, maps: Tensor) -> TwoStagePrediction:
         """Find the keypoints of queries.
@@ -144,6 +175,8 @@ class TwoStageHead(nn.Module):
             state: the supports' keypoints, (B, …).
             maps: (B, C, H, W), a query an item.
         """
+        if self.upsampling > 1:
+            maps = F.interpolate(maps, scale_factor=self.upsampling, mode='bilinear')
         size = tuple(maps.shape[-2:])
         grid = grid_encoding(*size, self.embed_dims, like=state.order)
         memory, keypoints = self._encode(state, self.query_projection(maps), grid)
@@ -174,14 +207,13 @@ class TwoStageHead(nn.Module):
         Returns:
             (B, L, K, 2) twice: the points before the last norm, which layers hand on, and after it.
         """
-        # A softmax over no key is NaN: the first slot is let in where there is no keypoint.
-        on = state.mask.clone()
-        on[:, 0] |= ~on.any(1)
+        excluded = ~state.graph.on
+        graph = state.graph if self.reads_skeleton else None
         point, base = proposal, proposal.detach()
         iterated, predictions = [], []
         for layer, mlp in zip(self.decoder, self.point_mlps, strict=True):
             encoding = self.point_encoding(point) + state.order
-            t = layer(t, encoding, memory, grid, excluded=~on)
+            t = layer(t, encoding, memory, grid, excluded, graph)
             predictions.append((inverse_sigmoid(base) + mlp(self.decoder_norm(t))).sigmoid())
             iterated.append((inverse_sigmoid(base.detach()) + mlp(t)).sigmoid())
             # An answer's loss reaches the layer before through its base, not through its encoding.
@@ -202,14 +234,16 @@ class TwoStageHead(nn.Module):
             ``heatmap``, the similarity's with its weight; ``proposal``, of the global one; and
             ``layers`` (L,): each the mean over an image's keypoints, and over the batch.
         """
-        points, visible = queries.points[:, 0], queries.visible[:, 0]
+        used = slice(state.mask.shape[1])
+        points, visible = queries.points[:, 0, used], queries.visible[:, 0, used]
+        size, cells = queries.imgs.shape[-1] // STRIDE, prediction.similarity.shape[-1]
+        visible = visible & touches_heatmap(points, size, self.sigma)
         weights = (visible & state.mask).to(points.dtype)
         weights = weights / weights.sum(-1, keepdim=True).clamp(min=1)
 
         def mean_loss(by_keypoint: Tensor) -> Tensor:  # (B, …, K)
             return torch.einsum('b...k,bk->...', by_keypoint, weights) / len(weights)
 
-        size, cells = queries.imgs.shape[-1] // STRIDE, prediction.similarity.shape[-1]
         target = resampled_heatmaps(points, visible, size, cells, self.sigma)
         error = (prediction.similarity.sigmoid() - target).square().mean((-2, -1))
         return {

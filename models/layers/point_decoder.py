@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from .graph import Graph
 from .initialization import xavier
 
 
@@ -51,7 +52,7 @@ class PointDecoderLayer(nn.Module):
         memory: Tensor,
         grid: Tensor,
         excluded: Tensor,
-        graph: Tensor | None = None,
+        graph: Graph | None = None,
     ) -> Tensor:
         """Refine the keypoints' tokens.
 
@@ -61,7 +62,7 @@ class PointDecoderLayer(nn.Module):
             memory: (B, N, D), the image's tokens, M.
             grid: (N, D), their encodings.
             excluded: (B, K) bool, keypoints that are no keys; not all of an item's.
-            graph: what a feed-forward network over a graph takes beside the tokens.
+            graph: the keypoints' graph, for a feed-forward network that reads one.
 
         Returns:
             (B, K, D)

@@ -1,0 +1,4 @@
+# Without the graph: what the graph is to be compared with.
+_base_ = ['poseanything_small_mp100_split1.py']
+
+model = dict(keypoint_head=dict(graph=None))

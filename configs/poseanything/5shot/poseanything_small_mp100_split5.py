@@ -1,0 +1,3 @@
+_base_ = ['../1shot/poseanything_small_mp100_split5.py']
+
+data = dict(num_shots=5, samples_per_gpu=8)
