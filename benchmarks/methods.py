@@ -37,6 +37,8 @@ METHODS = {
     'matching features': 'matching/efficientnet_lite0_mp100_split1.py',
     'POMNet': 'pomnet/1shot/pomnet_r50_mp100_split1.py',
     'CapeFormer': 'capeformer/1shot/capeformer_r50_mp100_split1.py',
+    'PoseAnything, tiny': 'poseanything/1shot/poseanything_tiny_mp100_split1.py',
+    'PoseAnything, small': 'poseanything/1shot/poseanything_small_mp100_split1.py',
     'FMMP': 'fmmp/1shot/fmmp_r50_mp100_split1.py',
 }
 QUERIES, KEYPOINTS, PAIRS = 15, 17, 2  # pairs that are timed pair by pair: all take the same

@@ -37,11 +37,13 @@ def test_a_config_names_categories_apart_and_a_head_that_fits_its_neck(path):
     assert head.query_miners[0].fgsa.num_levels == len(stage_channels(model.backbone))
 
 
-@pytest.mark.parametrize('method', ['fmmp_r50', 'capeformer_r50', 'pomnet_r50'])
+@pytest.mark.parametrize(
+    'method', ['fmmp_r50', 'capeformer_r50', 'pomnet_r50', 'poseanything_small_base']
+)
 @pytest.mark.parametrize('shots', [1, 5])
 @pytest.mark.parametrize('split', range(1, 6))
 def test_each_split_has_a_config_for_each_number_of_shots(method, split, shots):
-    folder, _ = method.split('_')
+    folder = method.split('_')[0]
     config = load(f'../{folder}/{shots}shot/{method}_mp100_split{split}.py')
     data = config.data
     for subset, count in (('train', 70), ('val', 10), ('test', 20)):

@@ -4,6 +4,7 @@
 configs = {
     'POMNet': 'configs/demo/synthpose_pomnet.py',
     'CapeFormer': 'configs/demo/synthpose_capeformer.py',
+    'PoseAnything': 'configs/demo/synthpose_poseanything.py',
     'FMMP': 'configs/demo/synthpose.py',
 }
 seeds = [0, 1, 2]

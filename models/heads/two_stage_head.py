@@ -110,6 +110,17 @@ class TwoStageHead(nn.Module):
         heatmap_loss_weight: float = 2.0,
     ) -> None:
         super().__init__()
+        counts = dict(
+            embed_dims=embed_dims,
+            num_encoder_layers=num_encoder_layers,
+            num_decoder_layers=num_decoder_layers,
+            num_heads=num_heads,
+            hidden_dims=hidden_dims,
+            upsampling=upsampling,
+        )
+        for name, count in counts.items():
+            if count < 1:
+                raise InputError(f'{name} is {count}: give at least 1')
         if embed_dims % num_heads:
             raise InputError(f'embed_dims={embed_dims} is no multiple of num_heads={num_heads}')
         if graph not in (None, *GRAPHS):

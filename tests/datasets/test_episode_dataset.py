@@ -395,3 +395,18 @@ def test_the_split_files_config_names_a_file_a_subset():
         assert data[subset].ann_file == f'data/mp100/annotations/mp100_split1_{subset}.json'
         assert data[subset].skeleton_base == 'mp100'
         assert data[subset].valid_class_ids == {'split': 1, 'subset': subset}
+
+
+def test_links_of_categories_with_different_skeletons_stack_behind_rows_of_minus_one(small_dataset):
+    assert 'skeleton' not in train_set(small_dataset)[0]
+    dataset = train_set(small_dataset, data_cfg={'num_links': 8})
+    for batch in batches(dataset):
+        assert batch['skeleton'].shape[1:] == (8, 2)
+        for skeleton, count in zip(batch['skeleton'].tolist(), batch['num_keypoints'], strict=True):
+            chain = [[i, i + 1] for i in range(count - 1)]
+            assert skeleton == chain + [[-1, -1]] * (8 - len(chain))
+
+
+def test_a_category_with_more_links_than_asked_for_is_named(small_dataset):
+    with pytest.raises(ValueError, match=r"num_links is 5, and category 'category_4' .* 6 links"):
+        train_set(small_dataset, data_cfg={'num_links': 5})
