@@ -49,7 +49,7 @@ def read_or_refuse(path, **options):
 
 @pytest.mark.parametrize('format', ['coco', 'coco_results', 'label_studio', 'labelme'])
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_json_with_anything_in_a_few_places(format, folder, data):
     file = {'labelme': 'labelme/b.json'}.get(format, FILES[format])
     content = json.loads((folder / file).read_text())
@@ -73,7 +73,7 @@ def test_json_with_anything_in_a_few_places(format, folder, data):
     'file', ['annotations.xml', 'beetle/CollectedData_me.csv', 'ultralytics/data.yaml']
 )
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_text_with_anything_in_a_few_places(file, folder, data):
     text = (folder / file).read_text()
     for _ in range(data.draw(st.integers(1, 3))):

@@ -190,7 +190,7 @@ def damaged(draw):
 
 @given(case=damaged())
 @settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_any_damaged_request_is_answered_or_refused(serve, beetle, case):
     path, request = case
