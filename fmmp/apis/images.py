@@ -64,7 +64,7 @@ def image_pixels(image: Image, name: str = 'image') -> np.ndarray:
     elif isinstance(image, PIL.Image.Image):
         try:
             pixels = _pillow_pixels(image)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # of a damaged file, or a mode that is none of colours
             raise InputError(f'{name}: Pillow cannot turn it to RGB ({error})') from error
     else:
         pixels = _array_pixels(image, name)

@@ -6,6 +6,7 @@ a query of descriptors g_c. With f_k and g, the descriptors at p_k and at p,
     similarity  s_k = f_k · g
     there       t_k = Σ_{|c - p| < r} softmax_c(T f_k · g_c)     of k's match, what is at the answer
     back        b_k = Σ_{|c - p_k| < r} softmax_c(T g · f_c)     of the answer's match, what is at k
+    margin      s_k - max_{j ≠ k} f_j · g                        over the other keypoints
 
 Of several supports, f_k is the mean descriptor and b_k the mean, over those that show k. The shares
 are given as log odds, so that calibration is a weighted sum of evidence.
@@ -76,8 +77,9 @@ def compare(
         answers: (B, Q, K, 2) in [0, 1].
 
     Returns:
-        ``similarity``, s_k in [-1, 1], and the log odds of t_k, ``there``, and of b_k, ``back``;
-        each (B, Q, K), lowest of a keypoint that no support shows.
+        ``similarity``, s_k in [-1, 1]; the log odds of t_k, ``there``, and of b_k, ``back``; and
+        ``margin``, where -1 stands for the similarity to keypoints that no support shows. Each
+        (B, Q, K), lowest of a keypoint that no support shows.
     """
     maps = describe_images(features)  # (B, Q, C, H, W)
     found = descriptors_at(answers.flatten(0, 1), maps.flatten(0, 1)).unflatten(0, maps.shape[:2])
@@ -91,10 +93,14 @@ def compare(
     shown = supports.visible[:, :, None]  # (B, S, 1, K)
     back = (torch.stack(back, dim=1) * shown).sum(1) / shown.sum(1).clamp(min=1)
     seen = supports.visible.any(1)[:, None]  # (B, 1, K)
+    similarity = (expected * found).sum(-1)
+    others = torch.eye(seen.shape[-1], dtype=torch.bool, device=seen.device) | ~seen[:, :, None]
+    others = (found @ expected.transpose(-2, -1)).masked_fill(others, -1.0)  # (B, Q, K, K)
     return {
-        'similarity': (expected * found).sum(-1),
+        'similarity': similarity,
         'there': (there * seen).logit(LEAST_SHARE),
         'back': back.logit(LEAST_SHARE),
+        'margin': similarity - others.amax(-1) - 2.0 * ~seen,
     }
 
 

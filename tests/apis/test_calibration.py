@@ -107,7 +107,7 @@ def test_a_model_is_judged_on_drawn_episodes_and_hidden_keypoints_count_as_misse
     config.data.test.ann_file = str(tmp_path / 'unified.json')
     model = init_model(config)
     judged = judge(model, config, 'test', num_episodes=4, num_queries=3, shots=(1,))
-    assert set(judged.evidence) == {'similarity', 'there', 'back', 'last_step'}
+    assert set(judged.evidence) == {'similarity', 'there', 'back', 'margin', 'last_step'}
     counts = np.bincount(judged.category)[1:]
     assert 3 * 12 <= counts[0] < 4 * 12  # not those that the support hides
     assert counts[1:].tolist() == [5 * 12, 6 * 12, 7 * 12]

@@ -241,8 +241,17 @@ def test_a_method_offers_evidence_of_its_own(dataset, support, image, monkeypatc
     )
     estimator = Estimator(init_model(config_of('toy', dataset)), [support])
     (pose,) = estimator([image])
-    assert set(pose.evidence) == {'similarity', 'there', 'back', 'last_step', 'height'}
+    assert set(pose.evidence) == {'similarity', 'there', 'back', 'margin', 'last_step', 'height'}
     assert pose.evidence['height'].shape == (4,)
+
+
+def test_the_starter_is_sure_of_a_copy_and_not_of_noise(support, image):
+    estimator = Estimator(init_model(starter_config()), [support])
+    noise = np.random.default_rng(2).integers(0, 256, (64, 80, 3), np.uint8)
+    copy, other = estimator([image, noise], [support.box] * 2)
+    assert copy.calibrated and other.calibrated
+    assert copy.confidence.min() > 0.8
+    assert other.confidence.max() < 0.5
 
 
 STRANGE_NUMBERS = st.one_of(
