@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fmmp.datasets.category_names import CategoryNames
 from fmmp.datasets.coco import read_coco
 from fmmp.errors import InputError
 from fmmp.files import write_json
@@ -29,7 +30,7 @@ def read(path: str | Path, category: str | None = None) -> Labels:
     """
     content = read_coco(path)
     images = {image['id']: image for image in content['images']}
-    found = {entry['id']: read_category(entry, content, path) for entry in content['categories']}
+    found = read_categories(content, path)
     for annotation in content['annotations']:
         labels, image = found.get(annotation['category_id']), images.get(annotation['image_id'])
         if labels and image and annotation.get('keypoints'):
@@ -37,24 +38,33 @@ def read(path: str | Path, category: str | None = None) -> Labels:
     return choose({labels.category: labels for labels in found.values()}, category, path)
 
 
-def read_category(entry: dict, content: dict, path: str | Path) -> Labels:
-    """A category without its objects; keypoints without names are numbered."""
+def read_categories(content: dict, path: str | Path) -> dict[int, Labels]:
+    """The categories of a COCO file by their ids, without objects.
+
+    Keypoints without names are numbered, and categories of one name told apart.
+    """
+    names = CategoryNames(content).shown
+    counts = {}
+    for annotation in content['annotations']:
+        id_, keypoints = annotation['category_id'], annotation.get('keypoints') or ()
+        counts[id_] = max(counts.get(id_, 0), len(keypoints) // 3)
+    return {
+        entry['id']: _category(entry, names[entry['id']], counts.get(entry['id'], 0), path)
+        for entry in content['categories']
+    }
+
+
+def _category(entry: dict, name: str, count: int, path: str | Path) -> Labels:
+    """A category of as many keypoints as its objects have, or as it names."""
     names = list(entry.get('keypoints') or ())
-    count = max(
-        (
-            len(annotation['keypoints']) // 3
-            for annotation in content['annotations']
-            if annotation['category_id'] == entry['id'] and annotation.get('keypoints')
-        ),
-        default=len(names),
-    )
+    count = count or len(names)
     names += map(str, range(len(names) + 1, count + 1))
     try:
         links = [(int(i), int(j)) for i, j in entry.get('skeleton') or ()]
     except (OverflowError, TypeError, ValueError) as error:
         raise InputError(f'{path}: the skeleton of {entry["name"]!r} is no pairs') from error
     first = 0 if any(0 in link for link in links) else 1
-    return Labels(entry['name'], names[:count], [(i - first, j - first) for i, j in links])
+    return Labels(name, names[:count], [(i - first, j - first) for i, j in links])
 
 
 def _labelled(annotation: dict, image: dict) -> Labelled:
@@ -78,10 +88,10 @@ def write(labels: Labels, path: str | Path) -> None:
     """
     require_sizes(labels, path)
     numbers = image_numbers(labels)
+    sizes = {item.image: item.size for item in labels.items}
     images = [
-        {'id': number, 'file_name': name, 'height': size[0], 'width': size[1]}
+        {'id': number, 'file_name': name, 'height': sizes[name][0], 'width': sizes[name][1]}
         for name, number in numbers.items()
-        for size in [labels.images()[name][0].size]
     ]
     annotations = [
         _annotation(number, numbers[item.image], item)

@@ -37,10 +37,7 @@ def read(
         )
     content, results = read_coco(annotations), read_json(path, 'results file')
     images = {image['id']: image for image in content['images']}
-    found = {
-        entry['id']: coco.read_category(entry, content, annotations)
-        for entry in content['categories']
-    }
+    found = coco.read_categories(content, annotations)
     if not isinstance(results, list):
         raise InputError(f'{path}: COCO results are a list')
     for position, result in enumerate(results):
@@ -62,8 +59,7 @@ def read(
                 f'{path}: result {position} is none of an image and a category of {annotations}, '
                 f"with 'keypoints' [x, y, confidence, …] ({type(error).__name__}: {error})"
             ) from error
-    labels = choose({labels.category: labels for labels in found.values()}, category, path)
-    return labels
+    return choose({labels.category: labels for labels in found.values()}, category, path)
 
 
 def write(labels: Labels, path: str | Path, annotations: str | Path | None = None) -> None:
