@@ -1,5 +1,5 @@
-"""Files as the tools write them. Those of labelme and of Label Studio's converter are their own
-work, on beetles; the others follow what the tools' exports look like.
+"""Files as the tools write them. Those of labelme, of Label Studio 1.23 and of its converter are
+their own work, on beetles; the others follow what the tools' exports look like.
 """
 
 import json
@@ -43,6 +43,17 @@ def test_a_coco_file_that_label_studios_converter_wrote_is_read():
     one, two = labels.items
     assert one.keypoints.astype(int).tolist() == [[20, 30], [100, 40], [50, 70], [0, 0]]
     assert two.visible.tolist() == [2, 2, 2, 2]
+
+
+def test_an_export_of_label_studio_is_read():
+    labels = read(FILES / 'label_studio_1_23.json')
+    assert (labels.category, list(labels.names)) == ('beetle', NAMES)
+    annotated, corrected = labels.items
+    assert (annotated.image, annotated.size, annotated.box) == ('p0.png', (200, 240), None)
+    np.testing.assert_allclose(annotated.keypoints, [(60, 60), (180, 140), (60, 150), (180, 50)])
+    assert corrected.image == 'p1.png'
+    assert corrected.box is not None
+    assert corrected.visible.tolist() == [2, 2, 2, 2]
 
 
 def test_a_label_studio_export_gives_the_newest_annotation_or_the_prediction():
