@@ -250,6 +250,22 @@ def test_sleap_io_reads_our_coco_and_sleap_files(tmp_path):
     assert [Path(path).exists() for path in content.videos[0].filename] == [True, True]
 
 
+def test_sleap_io_reads_our_files_of_deeplabcut(tmp_path):
+    sio = pytest.importorskip('sleap_io')
+    labels = Labels('ant', ['head', 'tail'])
+    labels.items = [
+        Labelled('img003.png', SIZE, [(20.5, 30), (1, 2)], [2, 0]),
+        Labelled('img007.png', SIZE, [(21, 31), (3, 4)], [2, 2]),
+        Labelled('img007.png', SIZE, [(41, 51), (5, 6)], [2, 2]),
+    ]
+    path = tmp_path / 'labeled-data' / 'film' / 'CollectedData_me.csv'
+    save_images(labels, path.parent)
+    write(labels, path, 'deeplabcut')
+    content = sio.load_dlc(str(path))
+    found = [one.numpy()[:, 0].tolist() for frame in content for one in frame.instances]
+    np.testing.assert_equal(found, [[20.5, np.nan], [21, 3], [41, 5]])
+
+
 def test_an_nwb_file_that_sleap_io_wrote_of_a_film_is_read(tmp_path):
     sio = pytest.importorskip('sleap_io')
     from sleap_io.io.video_reading import MediaVideo
