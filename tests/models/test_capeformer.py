@@ -10,7 +10,7 @@ from fmmp.models.episode import Episode
 
 from fmmp.apis import init_model
 from fmmp.apis.model import find_release
-from fmmp.checkpoints import CheckpointError
+from fmmp.errors import CheckpointError
 from tests.baselines import load_baseline, released_baseline, without_dropout
 from tests.methods import random_batch, small_model
 from tests.tiny import ROOT

@@ -17,12 +17,14 @@ from torch import nn
 
 from fmmp.apis import init_model
 from fmmp.apis.model import find_release
-from fmmp.checkpoints import CheckpointError, load_weights
+from fmmp.checkpoints import load_weights
+from fmmp.errors import CheckpointError, InputError
 from tests.baselines import (
     BASELINES,
     load_baseline,
     pose_anything_weights,
     released_baseline,
+    without_dropout,
 )
 from tests.methods import random_batch, small_model
 from tests.tiny import ROOT
@@ -143,11 +145,9 @@ def compare_gradients(model, names, recorded, tolerance=2e-4):
     np.testing.assert_allclose(norms[counts], recorded[counts], rtol=tolerance)
 
 
+@pytest.mark.parametrize('recorded', [1], indirect=True)
 @pytest.mark.parametrize('graph', [None, 'post', 'both'])
 def test_the_variants_of_the_graph_predict_the_recorded_points(recorded, graph):
-    name = f'predictions_{graph or "none"}'.lower()
-    if name not in recorded.golden:
-        pytest.skip('recorded with one shot')
     config = Config.fromfile(str(CONFIG))
     config.model.keypoint_head.update(graph=graph, in_channels=768)
     model = nn.Module()
@@ -158,16 +158,30 @@ def test_the_variants_of_the_graph_predict_the_recorded_points(recorded, graph):
     with torch.no_grad():
         state = head.encode_supports(supports, recorded.episode.supports)
         points = head(state, queries[:, 0]).points
-    np.testing.assert_allclose(points, recorded.golden[name], rtol=0, atol=1e-4)
+    expected = recorded.golden[f'predictions_{graph or "none"}']
+    np.testing.assert_allclose(points, expected, rtol=0, atol=1e-4)
 
 
-def test_padded_slots_of_a_batch_are_left_out_whether_training_or_not():
-    model, batch = small_model('PoseAnything'), random_batch(shots=2)
+def test_leaving_padded_slots_out_changes_neither_predictions_nor_losses():
+    model, batch = without_dropout(small_model('PoseAnything')), random_batch(shots=2)
+    numbers = batch.pop('num_keypoints')
     with torch.no_grad():
-        whole = model.forward_points(**{**batch, 'num_keypoints': None})
-        short = model.forward_points(**batch)
-    for count, some, all_ in zip(batch['num_keypoints'], short, whole, strict=True):
+        whole = model.forward_points(**batch)
+        short = model.forward_points(**batch, num_keypoints=numbers)
+        model.train()
+        expected = model.loss(**batch)
+        losses = model.loss(**batch, num_keypoints=numbers)
+    for count, some, all_ in zip(numbers, short, whole, strict=True):
         torch.testing.assert_close(some[:, :count], all_[:, :count], atol=1e-5, rtol=0)
+    for kind, loss in losses.items():
+        torch.testing.assert_close(loss, expected[kind], atol=1e-5, rtol=0)
+
+
+def test_an_episode_without_a_skeleton_is_refused():
+    batch = random_batch()
+    del batch['skeleton']
+    with pytest.raises(InputError, match=r'set data\.data_cfg\.num_links'):
+        small_model('PoseAnything').forward_points(**batch)
 
 
 def test_a_released_checkpoint_comes_back_tensor_for_tensor_with_its_constants(model):

@@ -5,7 +5,7 @@ import re
 import pytest
 import timm
 import torch
-from fmmp.models.backbones.timm_backbone import TimmBackbone
+from fmmp.models.backbones.timm_backbone import TimmBackbone, of_simmim
 from mmpose.models import build_backbone
 
 import fmmp.apis  # noqa: F401 (registers the classes)
@@ -153,3 +153,8 @@ def test_options_such_as_drop_path_go_to_timm():
 def test_a_setting_that_cannot_be_is_named(settings, message):
     with pytest.raises(InputError, match=message):
         build(**settings)
+
+
+def test_weights_pretrained_by_simmim_are_the_encoders_by_their_later_names():
+    state = {'encoder.blocks.0.rpe_mlp.0.bias': 1, 'encoder.mask_token': 2, 'decoder.0.weight': 3}
+    assert of_simmim(state) == {'blocks.0.cpb_mlp.0.bias': 1}
