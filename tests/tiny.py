@@ -24,6 +24,7 @@ def tiny_config(dataset: Path, work_dir: Path | None = None) -> Config:
             **options,
             'data.data_cfg.image_size': 64,
             'data.data_cfg.num_keypoints': 12,
+            'data.data_cfg.num_links': 12,
             'data.samples_per_gpu': 2,
             'data.workers_per_gpu': 0,
             'model.pretrained': None,

@@ -17,6 +17,7 @@ from fmmp.apis.starter import starter_config
 from fmmp.checkpoints import save_atomically
 from fmmp.errors import InputError
 from tests.extending import toys
+from tests.methods import METHODS, TRAINED
 from tests.tiny import tiny_config
 
 SKELETON = ((0, 1), (1, 2), (2, 3))
@@ -72,10 +73,12 @@ def config_of(method, dataset):
     if method == 'toy':
         config.model = dict(type='ToyMethod', backbone=dict(type='ToyBackbone'))
         config.data.data_cfg.num_references = 0
+    elif method != 'FMMP':
+        config.model = METHODS[method]
     return config
 
 
-@pytest.mark.parametrize('method', ['FMMP', 'starter', 'toy'])
+@pytest.mark.parametrize('method', ['starter', 'toy', *TRAINED])
 def test_every_method_finds_what_its_evaluation_finds(dataset, tmp_path, method):
     assert toys  # registered
     config = config_of(method, dataset)

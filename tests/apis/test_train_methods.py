@@ -18,7 +18,6 @@ def config(request, small_dataset, tmp_path):
     def make(epochs, name):
         config = tiny_config(small_dataset, tmp_path / name)
         config.model = METHODS[request.param]
-        config.data.data_cfg.num_links = 8
         config.total_epochs = epochs
         return config
 
