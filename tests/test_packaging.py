@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -114,11 +115,10 @@ def requirements(metadata):
 def test_the_wheel_holds_every_module_config_and_data_file_under_fmmp_and_nothing_else(wheel):
     expected = {path.relative_to(ROOT).as_posix() for path in ROOT.glob('fmmp/**/*.py')}
     expected |= {path.relative_to(ROOT).as_posix() for path in ROOT.glob('fmmp/app/static/*')}
-    for folder, suffix in [('models', 'py'), ('datasets', 'py'), ('datasets', 'json')]:
+    kinds = [('models', 'py'), *product(('datasets', 'configs'), ('py', 'json'))]
+    for folder, suffix in kinds:
         paths = ROOT.glob(f'{folder}/**/*.{suffix}')
         expected |= {f'fmmp/{path.relative_to(ROOT).as_posix()}' for path in paths}
-    paths = ROOT.glob('configs/**/*.py')
-    expected |= {f'fmmp/{path.relative_to(ROOT).as_posix()}' for path in paths}
 
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if '.dist-info/' not in name}
