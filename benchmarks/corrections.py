@@ -23,11 +23,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from fmmp.datasets.annotations import Category, Instance, load_annotations  # bash install.sh
 from torch import nn
 
 from fmmp.apis import Estimator, Support, init_model
 from fmmp.apis.starter import starter_config
+from fmmp.memory import keep_freed_memory
 
 TOLERANCE = 0.1
 COLUMNS = ('again', 'before', 'random')
@@ -105,6 +107,20 @@ class Pictures:
         return shares
 
 
+def remember_features(model: nn.Module) -> None:
+    """Let a model keep the features of each crop, which many sets of shots are matched with."""
+    compute, known = model.image_features, {}
+
+    def image_features(imgs: torch.Tensor) -> list[torch.Tensor]:
+        keys = [img.numpy().tobytes() for img in imgs]
+        for key, img in zip(keys, imgs, strict=True):
+            if key not in known:
+                known[key] = compute(img[None])
+        return [torch.cat(maps) for maps in zip(*(known[key] for key in keys), strict=True)]
+
+    model.image_features = image_features
+
+
 def share(right: dict[int, np.ndarray], numbers: Sequence[int]) -> float:
     """The share of right keypoints in those of the pictures that are there."""
     return float(np.concatenate([right[number] for number in numbers if number in right]).mean())
@@ -128,8 +144,10 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Simulate and print."""
     args = parse_args()
+    keep_freed_memory()
     categories, instances = load_annotations(args.ann_file, allow_empty_skeleton=True)
     model = init_model(args.config or starter_config(), args.checkpoint)
+    remember_features(model)
     rows: dict[int, list[list[float]]] = {}
     for category in categories.values():
         members = [one for one in instances.values() if one.category_id == category.id]

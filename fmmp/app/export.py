@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 import zipfile
 from pathlib import Path
@@ -14,7 +15,7 @@ from fmmp.formats import FORMATS, Labelled, Labels, write
 from .folder import Folder
 from .project import Project
 
-# What a format's file is called; without a suffix it is a folder, and comes as a ZIP archive.
+# What a format's file is called; without a suffix it is a folder.
 FILES = {
     'coco': 'keypoints.json',
     'coco_results': 'results.json',
@@ -67,24 +68,25 @@ def labels_of(folder: Folder, project: Project, predicted: bool = False) -> Labe
 
 
 def export(labels: Labels, format: str) -> tuple[str, bytes]:
-    """Labels in a format: a file's name, and its content.
+    """Labels in a format: a file's name, and its content; of several files, a ZIP archive.
 
     Raises:
         InputError: there is no such format, or it needs what is not there.
     """
     if format not in FORMATS:
         raise InputError(f'there is no format {format!r}: choose from {", ".join(FORMATS)}')
-    name = FILES[format]
     with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch, name)
-        write(labels, path, format)
-        if path.is_file():
-            return name, path.read_bytes()
-        archive = Path(scratch, f'{name}.zip')
-        with zipfile.ZipFile(archive, 'w', zipfile.ZIP_DEFLATED) as file:
-            for part in sorted(path.rglob('*')):
-                file.write(part, part.relative_to(path))
-        return archive.name, archive.read_bytes()
+        root = Path(scratch, FILES[format])
+        root = root.parent if root.suffix else root
+        write(labels, Path(scratch, FILES[format]), format)
+        files = sorted(path for path in root.rglob('*') if path.is_file())
+        if len(files) == 1:
+            return files[0].name, files[0].read_bytes()
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, 'w', zipfile.ZIP_DEFLATED) as archive:
+            for path in files:
+                archive.write(path, path.relative_to(root))
+        return f'{format}.zip', content.getvalue()
 
 
 def _box(points: list[dict | None], width: int, height: int, margin: float = 0.1) -> list[float]:

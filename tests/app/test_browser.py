@@ -142,6 +142,9 @@ class Screen:
         ).click_and_hold().move_by_offset(to_x - x, to_y - y).release().perform()
 
     def saved(self):
+        self.driver.execute_async_script(  # what was done is drawn, and being sent
+            'const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(done))'
+        )
         self.until(lambda: self.one('#saved').text == 'Saved')
 
     def group(self, name):
@@ -176,7 +179,7 @@ def test_from_an_own_folder_to_an_exported_data_set(screen, folder, model, cat, 
 
         for x, y in truth:
             screen.click(x, y)
-        assert len(screen.all('.keypoint')) == 5
+        screen.until(lambda: len(screen.all('.keypoint')) == 5)
         screen.press('n')
         screen.one('#keypoints li:last-child input').send_keys('last', Keys.ENTER)
         screen.press(Keys.ESCAPE, 'l')
@@ -194,12 +197,14 @@ def test_from_an_own_folder_to_an_exported_data_set(screen, folder, model, cat, 
 
         screen.press('p')
         screen.until(lambda: len(screen.group('To check')) == 4)
+        screen.until(lambda: screen.one('#predict').text == 'Predict')  # all is saved
         assert screen.group('Examples') == ['cat_1.png']
         assert screen.group('Not readable') == ['broken.png']
+        screen.saved()
         percents = [float(e.text.split()[0]) for e in screen.all('.item .state') if '%' in e.text]
         assert len(percents) == 4 and percents == sorted(percents)
-        current = screen.one('.item.current').get_attribute('data-name')
-        assert current == screen.group('To check')[0]
+        current = screen.group('To check')[0]
+        screen.choose(current)
 
         found = read(folder)['pictures'][current]['points'][ids[2]]
         start = found['x'], found['y']
@@ -209,11 +214,12 @@ def test_from_an_own_folder_to_an_exported_data_set(screen, folder, model, cat, 
         corrected = read(folder)['pictures'][current]
         assert abs(corrected['points'][ids[2]]['x'] - end[0]) < 1
         assert 'confidence' not in corrected['points'][ids[2]]
-        assert corrected['shot'] and current in screen.group('Examples')
+        assert corrected['shot']
+        screen.until(lambda: current in screen.group('Examples'))
         screen.press_with(Keys.CONTROL, 'z')
         screen.saved()
         assert read(folder)['pictures'][current]['points'][ids[2]] == found
-        assert current not in screen.group('Examples')
+        screen.until(lambda: current not in screen.group('Examples'))
         screen.press_with(Keys.CONTROL, 'y')
         screen.saved()
         assert read(folder)['pictures'][current] == corrected
@@ -231,13 +237,15 @@ def test_from_an_own_folder_to_an_exported_data_set(screen, folder, model, cat, 
         assert content['categories'][0]['skeleton'] == [[1, 2], [2, 3]]
 
         screen.open(address)  # again
-        assert len(screen.all('.keypoint')) == 5 and len(screen.group('Examples')) == 2
+        screen.until(lambda: len(screen.group('Examples')) == 2)
         before = read(folder)
         screen.press(Keys.ENTER)
         screen.saved()
     with serve(folder, model) as address:  # another server, after the first has ended
         screen.open(address)
-        assert len(screen.group('Examples')) == 2 and len(screen.all('.link')) == 4
+        screen.until(lambda: len(screen.group('Examples')) == 2)
+        screen.choose('cat_1.png')
+        screen.until(lambda: len(screen.all('.keypoint')) == 5 and len(screen.all('.link')) == 4)
         after = read(folder)
         assert before['keypoints'] == after['keypoints']
         assert before['pictures']['cat_1.png'] == after['pictures']['cat_1.png']
