@@ -101,6 +101,13 @@ class Screen:
     def one(self, selector):
         return self.driver.find_element(By.CSS_SELECTOR, selector)
 
+    def texts(self, selector):
+        """What elements say, all at one moment."""
+        return self.driver.execute_script(
+            'return [...document.querySelectorAll(arguments[0])].map((e) => e.textContent)',
+            selector,
+        )
+
     def wait(self, selector, seconds=20):
         return WebDriverWait(self.driver, seconds).until(lambda _: self.all(selector))[0]
 
@@ -145,7 +152,7 @@ class Screen:
         self.driver.execute_async_script(  # what was done is drawn, and being sent
             'const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(done))'
         )
-        self.until(lambda: self.one('#saved').text == 'Saved')
+        self.until(lambda: self.texts('#saved') == ['Saved'])
 
     def group(self, name):
         """The names of the pictures below a heading of the list."""
@@ -197,11 +204,11 @@ def test_from_an_own_folder_to_an_exported_data_set(screen, folder, model, cat, 
 
         screen.press('p')
         screen.until(lambda: len(screen.group('To check')) == 4)
-        screen.until(lambda: screen.one('#predict').text == 'Predict')  # all is saved
+        screen.until(lambda: screen.texts('#predict-text') == ['Predict'])  # all is saved
         assert screen.group('Examples') == ['cat_1.png']
         assert screen.group('Not readable') == ['broken.png']
         screen.saved()
-        percents = [float(e.text.split()[0]) for e in screen.all('.item .state') if '%' in e.text]
+        percents = [float(text.split()[0]) for text in screen.texts('.item .state') if '%' in text]
         assert len(percents) == 4 and percents == sorted(percents)
         current = screen.group('To check')[0]
         screen.choose(current)
@@ -254,8 +261,7 @@ def test_from_an_own_folder_to_an_exported_data_set(screen, folder, model, cat, 
 def test_a_hostile_name_is_text_and_a_path_outside_is_refused(screen, folder, model):
     with serve(folder, model) as address:
         screen.open(address)
-        names = [element.text for element in screen.all('.item .name')]
-        assert HOSTILE in names
+        assert HOSTILE in screen.texts('.item .name')
         screen.choose(HOSTILE)
         assert screen.driver.execute_script('return window.hostile') is None
         answer = screen.driver.execute_async_script(
@@ -272,8 +278,9 @@ def test_pictures_are_added_from_the_browser_and_what_is_none_is_named(
     with serve(folder, model) as address:
         screen.open(address)
         screen.one('#files').send_keys(f'{tmp_path / "outside.png"}\n{tmp_path / "text.jpg"}')
-        screen.until(lambda: 'outside.png' in [e.text for e in screen.all('.item .name')])
-        assert 'text.jpg: not a readable picture' in screen.wait('#messages p').text
+        screen.until(lambda: 'outside.png' in screen.texts('.item .name'))
+        screen.wait('#messages p')
+        assert 'text.jpg: not a readable picture' in screen.texts('#messages p')[0]
         assert (folder / 'outside.png').is_file() and not (folder / 'text.jpg').exists()
 
 
