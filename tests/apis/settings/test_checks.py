@@ -120,7 +120,7 @@ def test_what_a_constructor_raises_without_a_word_tells_where(tiny):
             settings['nothing']
 
 
-NO_SETTINGS = {'model.forward_points', 'model.safetensors', 'optimizer.lrr'}
+NO_SETTINGS = {'data.yaml', 'model.forward_points', 'model.safetensors', 'optimizer.lrr'}
 
 
 def recommended():
@@ -140,7 +140,12 @@ def recommended():
 
 
 def test_every_setting_that_a_message_or_a_document_names_can_be_set():
-    configs = [read(CONFIG), read(ROOT / 'configs/fmmp/backbones/fmmp_dinov2_s_mp100_split1.py')]
+    paths = [
+        'fmmp/backbones/fmmp_dinov2_s_mp100_split1.py',
+        'pomnet/1shot/pomnet_r50_mp100_split1.py',
+        'poseanything/1shot/poseanything_tiny_mp100_split1.py',
+    ]
+    configs = [read(CONFIG), *(read(ROOT / 'configs' / path) for path in paths)]
     names = sorted(set(recommended()))
     assert len(names) > 50
     for name in names:
