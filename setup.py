@@ -41,6 +41,7 @@ setup(
     ],
     extras_require={
         'app': ['starlette', 'uvicorn'],
+        'export': ['onnx', 'onnxruntime', 'onnxscript'],
         'formats': ['ndx-pose>=0.2', 'pynwb>=4', 'sleap-io>=0.9'],
         'logs': ['tensorboard'],
         'mp100': ['h5py'],
@@ -50,6 +51,9 @@ setup(
             'h5py',
             'httpx2',  # for starlette's client of tests
             'hypothesis',
+            'onnx',
+            'onnxruntime',
+            'onnxscript',
             'pytest',
             'pytest-xdist',
             'ruff',

@@ -29,8 +29,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -54,16 +53,6 @@ QUERIES, SIZE, BATCH = 15, 256, 4
 PHOTOGRAPH, OBJECT = (1280, 960), (240, 160, 800, 640)  # width, height; x, y, width, height
 
 
-@contextmanager
-def plain_ops() -> Iterator[None]:
-    """Compute in plain PyTorch, as where nothing is compiled."""
-    compiled, library.DEVICES = library.DEVICES, frozenset()
-    try:
-        yield
-    finally:
-        library.DEVICES = compiled
-
-
 def median_seconds(runs: dict[str, Callable], repeats: int) -> dict[str, float]:
     """Median time of each run; they take turns, after one that does not count."""
     times = {name: [] for name in runs}
@@ -82,7 +71,7 @@ def measure_testing(config: Config, model: nn.Module, fast: nn.Module) -> dict[s
     supports, queries = fast.extract_features(episode)
 
     def plain() -> None:
-        with plain_ops():
+        with library.plain_pytorch():
             for query in range(1, 4):  # 3 of the 15, which all take the same
                 names = ('imgs', 'points', 'visible', 'reference_index')
                 model.forward_points(**{n: getattr(episode, n)[:, [0, query]] for n in names})
@@ -117,7 +106,7 @@ def measure_training(config: Config, model: nn.Module, fast: nn.Module) -> dict[
     plain_step = stepper(model)
 
     def plain() -> None:
-        with plain_ops():
+        with library.plain_pytorch():
             plain_step()
 
     def backbone() -> None:

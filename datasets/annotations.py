@@ -20,6 +20,7 @@ from .coco import (
     read_json,
     stays_inside,
 )
+from .crop import clean_box
 
 Skeleton = tuple[tuple[int, int], ...]
 
@@ -250,26 +251,6 @@ def usable_box(
     box = clean_box(annotation['bbox'], width, height)
     area = annotation.get('area')
     return None if area is not None and area <= 0 else box
-
-
-def clean_box(
-    box: Sequence[float], width: int, height: int
-) -> tuple[float, float, float, float] | None:
-    """Clip a box to an image.
-
-    Args:
-        box: x, y, width, height in pixels.
-        width: the image's width.
-        height: the image's height.
-
-    Returns:
-        The clipped box, or None where nothing of it is inside the image.
-    """
-    x, y, w, h = box
-    x1, y1 = max(0, x), max(0, y)
-    x2 = min(width - 1, x1 + max(0, w - 1))
-    y2 = min(height - 1, y1 + max(0, h - 1))
-    return (x1, y1, x2 - x1, y2 - y1) if x2 > x1 and y2 > y1 else None
 
 
 def _num_keypoints(instances: Sequence[Instance], where: str) -> int:

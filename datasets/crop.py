@@ -12,6 +12,26 @@ MARGIN = 1.25  # the square's side, in longer sides of the box
 PIXEL_STD = 200.0
 
 
+def clean_box(
+    box: Sequence[float], width: int, height: int
+) -> tuple[float, float, float, float] | None:
+    """Clip a box to an image.
+
+    Args:
+        box: x, y, width, height in pixels.
+        width: the image's width.
+        height: the image's height.
+
+    Returns:
+        The clipped box, or None where nothing of it is inside the image.
+    """
+    x, y, w, h = box
+    x1, y1 = max(0, x), max(0, y)
+    x2 = min(width - 1, x1 + max(0, w - 1))
+    y2 = min(height - 1, y1 + max(0, h - 1))
+    return (x1, y1, x2 - x1, y2 - y1) if x2 > x1 and y2 > y1 else None
+
+
 def center_and_scale(box: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
     """Return the centre (2,) and scale (2,), float32, of a box x, y, width, height."""
     x, y, w, h = box

@@ -193,5 +193,5 @@ class FGSAHeads(FGSA):
 
 def gather_points(points: Tensor, index: Tensor, count: int) -> Tensor:
     """The points of the first ``count`` references: (B, K, 2) and (B, K, ≥M) give (B, K, M, 2)."""
-    batch = torch.arange(len(points), device=points.device)[:, None, None]
+    batch = torch.arange(points.shape[0], device=points.device)[:, None, None]
     return points[batch, index[..., :count]]

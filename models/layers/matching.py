@@ -125,7 +125,7 @@ def match(
     best = evidence.argmax(-1)
 
     def chosen(values: Tensor) -> Tensor:  # (B, K, A, …) to (B, K, …)
-        return values[torch.arange(len(best), device=best.device), :, best]
+        return values[torch.arange(best.shape[0], device=best.device), :, best]
 
     total = chosen(mass)
     mean_y = (chosen(rows) * chosen(prior_y)) @ y / total

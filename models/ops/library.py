@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -37,3 +39,14 @@ def load(folder: Path) -> tuple[frozenset[str], str]:
 
 
 DEVICES, REASON = load(Path(__file__).parent)
+
+
+@contextmanager
+def plain_pytorch() -> Iterator[None]:
+    """Compute in plain PyTorch inside the block, as where nothing is compiled."""
+    global DEVICES
+    compiled, DEVICES = DEVICES, frozenset()
+    try:
+        yield
+    finally:
+        DEVICES = compiled

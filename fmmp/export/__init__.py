@@ -1,0 +1,1 @@
+"""Export: a model as networks that run without FMMP, and without PyTorch."""
