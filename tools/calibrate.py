@@ -9,6 +9,7 @@ The points stay as they are. It is stored beside the checkpoint, and used wherev
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from fmmp.apis.calibrate import Judged, held_out, judge, measure
 from fmmp.apis.calibration import Calibration, calibration_file, digest
 from fmmp.apis.starter import require_checkpoint
 from fmmp.cli import Progress
-from fmmp.errors import InputError
+from fmmp.errors import InputError, did_you_mean
 from fmmp.files import require_writable
 
 SEEDS = (0, 1, 2)
@@ -45,6 +46,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--shots', type=int, nargs='+', default=[1, 2, 3, 5], help='[1 2 3 5]')
     parser.add_argument('--episodes', type=int, default=6, help='a category [6]')
     parser.add_argument('--queries', type=int, default=5, help='an episode [5]')
+    parser.add_argument('--evidence', nargs='+', help='names of what is to be weighed [all]')
     parser.add_argument('--seed', type=int, default=0, help='of the episodes [0]')
     parser.add_argument('--out', help='file [beside the checkpoint]')
     parser.add_argument(
@@ -106,9 +108,15 @@ def main() -> None:
         args.seed,
         Progress('episodes'),
     )
+    for name in args.evidence or ():
+        if name not in judged.evidence:
+            raise InputError(f'--evidence: {name}: {did_you_mean(name, judged.evidence)}')
     if args.check:
         print(table(measure(judged, [model.calibration(judged.evidence)])))
         return
+    if args.evidence:
+        chosen = {name: judged.evidence[name] for name in args.evidence}
+        judged = replace(judged, evidence=chosen)
     fit(judged, args.checkpoint, args).save(Path(out))
     print(f'the calibration is in {out}')
 

@@ -26,7 +26,8 @@ from scipy.special import expit
 from fmmp.errors import InputError
 from fmmp.files import write_json
 
-from .starter import STARTER, is_trained, starter_file
+from .data import data_settings
+from .starter import STARTER, is_trained, starter_config, starter_file
 
 TOLERANCE = 0.1  # of the longer side of the box: what is nearer is right
 SUFFIX = '.calibration.json'
@@ -136,6 +137,8 @@ def uncalibrated(evidence: Mapping[str, np.ndarray]) -> np.ndarray:
 def calibration_file(config: Config, checkpoint: str | Path | None) -> Path | None:
     """Where a model's calibration is stored: beside the checkpoint, or the config without one.
 
+    A config with the starter's model and size of images has the starter's.
+
     Args:
         config: the config, as it was before ``starter`` was resolved or after.
         checkpoint: the checkpoint, ``starter``, or None.
@@ -147,9 +150,17 @@ def calibration_file(config: Config, checkpoint: str | Path | None) -> Path | No
         return starter_file().with_suffix(SUFFIX)
     if checkpoint is not None:
         return Path(checkpoint).resolve().with_suffix(SUFFIX)
-    if is_trained(config) or not config.filename:
+    if is_trained(config):
         return None
-    return Path(config.filename).with_suffix(SUFFIX)
+    if _is_starter(config):
+        return starter_file().with_suffix(SUFFIX)
+    return Path(config.filename).with_suffix(SUFFIX) if config.filename else None
+
+
+def _is_starter(config: Config) -> bool:
+    starter = starter_config()
+    sizes = {data_settings(one).image_size for one in (config, starter) if one.data.get('test')}
+    return config.model == starter.model and len(sizes) == 1
 
 
 def find_calibration(config: Config, checkpoint: str | Path | None) -> Calibration | None:

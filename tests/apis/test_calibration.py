@@ -1,6 +1,8 @@
 """Confidence: fitted after the fact, stored beside the checkpoint, named for what it is."""
 
 import json
+import runpy
+import sys
 
 import numpy as np
 import pytest
@@ -9,10 +11,11 @@ from fmmp.apis import Estimator, init_model
 from fmmp.apis import test as evaluate
 from fmmp.apis.calibrate import held_out, judge, measure
 from fmmp.apis.calibration import Calibration, calibration_file, digest
+from fmmp.apis.starter import starter_config
 from fmmp.checkpoints import save_atomically
 from fmmp.errors import InputError
 from tests.apis.test_estimator import instances
-from tests.tiny import tiny_config
+from tests.tiny import ROOT, tiny_config
 
 
 @pytest.fixture(scope='module')
@@ -63,6 +66,17 @@ def test_a_calibration_beside_the_checkpoint_is_used_and_one_of_another_is_left_
         model = init_model(config, checkpoint)
     (pose,) = Estimator(model, [support])([query.image], [query.box])
     assert not pose.calibrated
+
+
+def test_the_starter_is_calibrated_whichever_way_it_is_named(dataset):
+    config = tiny_config(dataset)
+    found = calibration_file(config, 'starter')
+    assert found.is_file()
+    assert calibration_file(starter_config(config), None) == found
+    smaller = starter_config(config)
+    smaller.data.data_cfg.image_size = 128  # of which nothing was fitted
+    assert calibration_file(smaller, None) != found
+    assert calibration_file(config, None) is None  # it is to be trained
 
 
 @pytest.mark.parametrize(
@@ -118,3 +132,26 @@ def test_a_model_is_judged_on_drawn_episodes_and_hidden_keypoints_count_as_misse
     report = measure(judged, [held_out(judged, seed) for seed in range(3)])
     assert report['all']['keypoints'] == len(judged.right) > report['shown']['keypoints']
     assert 0 <= report['all']['ECE'] <= 1
+
+
+def test_the_command_stores_a_calibration_beside_the_checkpoint_and_checks_it(
+    dataset, checkpoint, tmp_path, monkeypatch, capsys
+):
+    config = tiny_config(dataset)
+    (tmp_path / 'config.py').write_text(config.pretty_text)
+
+    def calibrate(*arguments):
+        command = ['calibrate.py', tmp_path / 'config.py', checkpoint, '--episodes', 1, *arguments]
+        monkeypatch.setattr(sys, 'argv', [*map(str, command)])
+        runpy.run_path(str(ROOT / 'tools/calibrate.py'), run_name='__main__')
+        return capsys.readouterr().out
+
+    with pytest.raises(SystemExit, match='there is no calibration: leave --check out'):
+        calibrate('--check')
+    with pytest.raises(SystemExit, match='--evidence: bak: did you mean back'):
+        calibrate('--evidence', 'bak')
+    printed = calibrate('--evidence', 'there', 'back', '--shots', 1)
+    assert 'ECE' in printed and 'checkpoint.calibration.json' in printed
+    model = init_model(config, checkpoint)
+    assert set(model.calibration.weight) == {'there', 'back'}
+    assert 'AUROC' in calibrate('--check', '--subset', 'test')
