@@ -127,8 +127,11 @@ def main() -> None:
           f'What you label is kept in {path}. Ctrl-C ends it.', flush=True)  # fmt: skip
     if args.open:
         webbrowser.open(address)
-    Server(make_app(folder, project, predictor, token), predictor).run([listener])
-    project.save()
+    try:
+        Server(make_app(folder, project, predictor, token), predictor).run([listener])
+    finally:
+        project.save()
+        predictor.join()
 
 
 if __name__ == '__main__':

@@ -47,7 +47,7 @@ class Predictor:
         self._job: object = None  # the one that runs; another one ends it
         self._lock = threading.Lock()
         self.status = {'state': 'loading', 'done': 0, 'total': 0, 'message': ''}
-        self._loaded = threading.Thread(target=self._load, args=[load], daemon=True)
+        self._loaded = self._worker = threading.Thread(target=self._load, args=[load], daemon=True)
         self._loaded.start()
 
     def start(self, first: str | None = None) -> None:
@@ -66,7 +66,8 @@ class Predictor:
         with self._lock:
             self._job = job = object()
             self._tell(job, state='running', done=0, total=len(names), message='')
-            threading.Thread(target=self._run, args=[job, names], daemon=True).start()
+            self._worker = threading.Thread(target=self._run, args=[job, names], daemon=True)
+            self._worker.start()
 
     def stop(self) -> None:
         """End what is being predicted; what has been stays."""
@@ -79,6 +80,11 @@ class Predictor:
         """End, with what waits for news."""
         self.stop()
         self.closed = True
+
+    def join(self) -> None:
+        """Wait for what runs in the background; torch's code must not outlive the interpreter."""
+        self._loaded.join()
+        self._worker.join()
 
     def _load(self, load: Callable[[], Any]) -> None:
         try:
