@@ -11,7 +11,12 @@ The script needs numpy, onnxruntime and OpenCV alone. See docs/export.md.
 
 import argparse
 
-from fmmp.apis import add_config_arguments, init_model, read_config, run  # not found? install.sh
+from fmmp.apis import (  # not found? bash install.sh
+    add_config_arguments,
+    init_model,
+    read_config,
+    run,
+)
 from fmmp.apis.starter import STARTER, require_checkpoint, resolve
 from fmmp.export.exporting import export, require_packages
 from fmmp.files import require_writable
