@@ -8,8 +8,8 @@ from pathlib import Path
 from PIL import Image
 
 from ..coco import stays_inside
+from ..orientation import lies_on_its_side
 
-ORIENTATION = 0x0112  # EXIF tag; from 5 on the image is to be turned by a quarter
 READ_BY_OPENCV = {'BMP', 'DIB', 'JPEG', 'JPEG2000', 'MPO', 'PNG', 'PPM', 'SUN', 'TIFF', 'WEBP'}
 
 Progress = Callable[[int, int], None]
@@ -58,7 +58,7 @@ def examine_image(image: dict, folder: str | Path) -> tuple[str, str] | None:
             return 'missing', 'its link leads nowhere' if dangling else ''
         with Image.open(path) as picture:
             width, height = picture.size
-            turned = picture.getexif().get(ORIENTATION, 1) >= 5
+            turned = lies_on_its_side(picture)
             kind = picture.format
             picture.load()  # decodes it all, so a truncated file raises
     except Exception as error:  # whatever a malformed image raises

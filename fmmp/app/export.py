@@ -23,7 +23,7 @@ FILES = {
     'labelme': 'labelme',
     'cvat': 'annotations.xml',
     'label_studio': 'tasks.json',
-    'deeplabcut': 'CollectedData.csv',
+    'deeplabcut': 'CollectedData_fmmp.csv',
     'sleap': 'labels.slp',
     'nwb': 'labels.nwb',
 }
@@ -76,9 +76,10 @@ def export(labels: Labels, format: str) -> tuple[str, bytes]:
     if format not in FORMATS:
         raise InputError(f'there is no format {format!r}: choose from {", ".join(FORMATS)}')
     with tempfile.TemporaryDirectory() as scratch:
-        root = Path(scratch, FILES[format])
-        root = root.parent if root.suffix else root
-        write(labels, Path(scratch, FILES[format]), format)
+        # DeepLabCut's rows name the folder that the file lies in.
+        target = Path(scratch, labels.category, FILES[format])
+        root = target.parent if target.suffix else target
+        write(labels, target, format)
         files = sorted(path for path in root.rglob('*') if path.is_file())
         if len(files) == 1:
             return files[0].name, files[0].read_bytes()

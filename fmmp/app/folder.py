@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from fmmp.datasets.orientation import lies_on_its_side
 from fmmp.errors import InputError
 from fmmp.files import atomic_path
 
@@ -23,7 +24,6 @@ MOST_BYTES = 64 << 20  # of a picture
 MOST_PIXELS = 89_000_000  # below what Pillow takes for an attack
 SIDES = {'thumb': 224, 'view': 4096}  # pixels of the longer side, in the browser
 _FORMATS = ('JPEG', 'PNG', 'WEBP', 'BMP', 'TIFF', 'GIF')
-_ORIENTATION = 0x0112  # EXIF's tag; from 5 on, width and height are swapped
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,16 @@ class Folder:
         self.root = Path(root).resolve()
         if self.root.exists() and not self.root.is_dir():
             raise InputError(f'{root} is no folder')
-        self.pictures: dict[str, Picture] = {}
-        self._adding = threading.Lock()
+        self.pictures: dict[str, Picture] = {}  # replaced, never changed: threads look through it
+        self._changing = threading.Lock()
         self.scan()
 
     def scan(self) -> None:
         """Look for the pictures that are there now; what is known of an unchanged one stays."""
+        with self._changing:
+            self.pictures = self._scan()
+
+    def _scan(self) -> dict[str, Picture]:
         found = {}
         for name, status in self._files():
             version, known = status.st_mtime_ns, self.pictures.get(name)
@@ -76,7 +80,7 @@ class Folder:
                 found[name] = self._measure(name, status) if is_new else known
             if len(found) == MOST_PICTURES:
                 break
-        self.pictures = found
+        return found
 
     def path(self, name: str) -> Path:
         """A picture's file.
@@ -107,7 +111,10 @@ class Folder:
 
     def mark_broken(self, name: str, error: str) -> None:
         """Keep in mind that a picture cannot be read."""
-        self.pictures[name] = Picture(0, 0, self.pictures[name].version, error)
+        with self._changing:
+            if name in self.pictures:
+                broken = Picture(0, 0, self.pictures[name].version, error)
+                self.pictures = {**self.pictures, name: broken}
 
     def add(self, name: str, content: bytes) -> str:
         """Write a picture into the folder.
@@ -130,13 +137,14 @@ class Folder:
         if suffix.lower() not in SUFFIXES:
             raise InputError(f'no picture: its name ends in none of {" ".join(SUFFIXES)}')
         _decode(io.BytesIO(content))
-        with self._adding:
+        with self._changing:
             number, name = 1, f'{stem}{suffix}'
             while (self.root / name).exists():
                 number, name = number + 1, f'{stem}_{number + 1}{suffix}'
             with atomic_path(self.root / name) as scratch:
                 scratch.write_bytes(content)
-            self.pictures[name] = self._measure(name, (self.root / name).stat())
+            measured = self._measure(name, (self.root / name).stat())
+            self.pictures = {**self.pictures, name: measured}
             return name
 
     def _files(self) -> Iterator[tuple[str, os.stat_result]]:
@@ -190,7 +198,7 @@ def _is_turned(image: Image.Image) -> bool:
     if image.format == 'PNG' and 'exif' not in image.info:  # Pillow would decode it to look behind
         return False
     try:
-        return image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+        return lies_on_its_side(image)
     except Exception:  # damaged EXIF is none
         return False
 

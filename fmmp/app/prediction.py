@@ -111,21 +111,28 @@ class Predictor:
         self._tell(job, state='ready', message=message)
 
     def _predict_all(self, job: object, names: list[str]) -> None:
+        failures = []
         try:
             estimator, ids = self._encoded()
             saved = time.monotonic()
             for done, name in enumerate(names, start=1):
                 if job is not self._job:
                     return
-                self._predict(estimator, ids, name)
+                try:
+                    self._predict(job, estimator, ids, name)
+                except InputError as error:  # of this picture, such as its box: the rest goes on
+                    failures.append(f'{name}: {error}')
                 self._tell(job, done=done)
                 if time.monotonic() > saved + SAVE_EVERY:
                     self.project.save()
                     saved = time.monotonic()
         finally:
             self.project.save()
+        if failures:
+            more = f' (and {len(failures) - 1} more)' if len(failures) > 1 else ''
+            raise InputError(failures[0] + more)
 
-    def _predict(self, estimator: Any, ids: list[str], name: str) -> None:
+    def _predict(self, job: object, estimator: Any, ids: list[str], name: str) -> None:
         box = self.project.picture(name)['box']
         try:
             (pose,) = estimator([self.folder.path(name)], [box])
@@ -134,6 +141,8 @@ class Predictor:
         except OSError:
             self.folder.mark_broken(name, 'not a readable picture: it is cut short or damaged')
             self.project.touch(name)
+            return
+        if job is not self._job:  # a newer one's shots may have answered already
             return
         points = points_of(pose, ids)
         found = {'points': points, 'calibrated': bool(pose.calibrated)}

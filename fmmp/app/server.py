@@ -22,7 +22,7 @@ from fmmp.formats import FORMATS
 
 from .examples import NAMES, add_example, example_picture
 from .export import export, labels_of
-from .folder import MOST_BYTES, SIDES, Folder
+from .folder import MOST_BYTES, SIDES, Folder, Picture
 from .guard import Guard
 from .prediction import Predictor
 from .project import Project, parse_json
@@ -93,12 +93,12 @@ class _Api:
         """Everything; the folder is looked through anew."""
         await run_in_threadpool(self.folder.scan)
         changes = self.project.changes(0)
-        entries = changes.pop('pictures')
+        entries, known = changes.pop('pictures'), self.folder.pictures
         return JSONResponse(
             {
                 **changes,
                 'title': self.folder.root.name,
-                'pictures': {n: self._shown(n, entries.get(n)) for n in self.folder.pictures},
+                'pictures': {n: self._shown(n, entries.get(n), seen) for n, seen in known.items()},
                 'formats': FORMATS,
                 'examples': NAMES,
                 'status': self.predictor.status,
@@ -132,7 +132,7 @@ class _Api:
         changes, now = self.project.changes(since), self.predictor.status
         known = self.folder.pictures
         changes['pictures'] = {
-            name: self._shown(name, entry)
+            name: self._shown(name, entry, known[name])
             for name, entry in changes['pictures'].items()
             if name in known
         }
@@ -186,8 +186,7 @@ class _Api:
         disposition = {'Content-Disposition': f'attachment; filename="{name}"'}
         return Response(content, media_type='application/octet-stream', headers=disposition)
 
-    def _shown(self, name: str, entry: dict | None) -> dict:
-        seen = self.folder.pictures[name]
+    def _shown(self, name: str, entry: dict | None, seen: Picture) -> dict:
         size = {'width': seen.width, 'height': seen.height}
         shown = {**(entry or self.project.picture(name)), **size, 'version': str(seen.version)}
         return {**shown, 'error': seen.error} if seen.error else shown

@@ -10,10 +10,10 @@ import numpy as np
 from PIL import Image
 
 from fmmp.datasets.coco import stays_inside
+from fmmp.datasets.orientation import upright_size
 from fmmp.errors import InputError, did_you_mean
 
 IMAGES = {'.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp'}
-ORIENTATION = 0x0112  # EXIF's tag
 Box = tuple[float, float, float, float]
 
 
@@ -204,8 +204,8 @@ def image_size(folder: str | Path | None, image: str) -> tuple[int, int] | None:
         return None
     try:
         with Image.open(Path(folder, image)) as file:
-            turned = file.getexif().get(ORIENTATION) in (5, 6, 7, 8)
-            return (file.width, file.height) if turned else (file.height, file.width)
+            width, height = upright_size(file)
+            return height, width
     except (OSError, ValueError, Image.DecompressionBombError):
         return None
 

@@ -16,6 +16,7 @@ from fmmp.app.folder import Folder
 from fmmp.app.prediction import Predictor
 from fmmp.app.project import PROJECT_FILE, Project
 from fmmp.app.server import make_app
+from fmmp.errors import InputError
 
 ADDRESS = 'http://127.0.0.1:8008'
 
@@ -34,6 +35,8 @@ class FakeEstimator:
         (path,) = paths
         if cv2.imread(str(path)) is None:
             raise OSError(f'{path}: not a readable image')
+        if boxes[0] and boxes[0][0] > cv2.imread(str(path)).shape[1]:
+            raise InputError('boxes[0] must meet its image')
         self.asked.append(path.name)
         points = np.array(self.supports[0]['keypoints'], float)
         confidence = np.full(len(points), 0.1 + 0.01 * (ord(path.name[0]) - ord('a')))

@@ -254,3 +254,17 @@ def test_any_request_is_answered_without_an_error_of_the_server(fuzzed, method, 
     query = {key: value.encode('utf-8', 'replace').decode() for key, value in query.items()}
     answer = fuzzed.client.request(method, path, params=query, content=body)
     assert answer.status_code < 500
+
+
+def test_a_box_beside_its_picture_is_told_and_the_other_pictures_are_predicted(page):
+    page.label()
+    page.label('b.jpg', points={}, checked=False, shot=False, box=[500, 500, 9, 9])
+    page.predict()
+    assert page.predictor.status['message'].startswith('b.jpg: ')
+    assert page.project.picture('sub/c.png')['points']
+
+
+def test_deeplabcuts_rows_name_the_folder_of_the_pictures(page):
+    page.label()
+    content = page.client.get('/api/export', params={'format': 'deeplabcut'}).text
+    assert f'labeled-data,{page.root.name},a.jpg,' in content

@@ -108,3 +108,13 @@ def test_what_is_no_whole_picture_is_not_taken_in(root, name, content, message):
     with pytest.raises(InputError, match=message):
         Folder(root).add(name, content)
     assert sorted(root.rglob('*')) == before
+
+
+@pytest.mark.parametrize('format', ['JPEG', 'TIFF', 'WEBP'])
+def test_a_picture_on_its_side_is_measured_as_it_is_shown(tmp_path, format):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (tmp_path / f'x.{format.lower()}').write_bytes(jpeg(30, 20, format, exif=exif))
+    ((name, picture),) = Folder(tmp_path).pictures.items()
+    shown = Image.open(io.BytesIO(Folder(tmp_path).render(name, 4096)))
+    assert (picture.width, picture.height) == (20, 30) == shown.size
