@@ -139,10 +139,7 @@ class Estimator:
             A pose an image. Errors are those of a call, and come with the batch of their image.
         """
         boxes = repeat(None) if boxes is None else boxes
-        return self._poses(
-            (image, box, number)
-            for number, (image, box) in enumerate(zip(images, boxes, strict=False))
-        )
+        return self._poses(_paired(images, iter(boxes)))
 
     def _encode(self, supports: Sequence[Support]) -> None:
         views = []
@@ -188,6 +185,16 @@ class Estimator:
         height, width = pixels.shape[:2]
         box = (0.0, 0.0, float(width), float(height)) if box is None else tuple(map(float, box))
         return _Crop(box, inside, self._prepare(pixels, inside, *nowhere)['img'])
+
+
+def _paired(
+    images: Iterable[Image], boxes: Iterator[Box | None]
+) -> Iterator[tuple[Image, Box | None, int]]:
+    for number, image in enumerate(images):
+        try:
+            yield image, next(boxes), number
+        except StopIteration:
+            raise InputError(f'boxes: {number}, and more images; give each one, or None') from None
 
 
 def _listed(values: object, name: str, what: str) -> list:

@@ -105,6 +105,8 @@ def estimate_film(
     tracker = Tracker(supports, film.rate, box) if track else None
     size = 1 if track else estimator.batch_size
     drawn = Path(folder) / f'{film.path.stem}.mp4'
+    if drawn.resolve() == film.path.resolve():
+        drawn = drawn.with_stem(f'{drawn.stem}_poses')
     progress, number, frames = Progress('frames'), 0, read_frames(film)
     with _written(drawn, film) as write:
         while batch := [*islice(frames, size)]:

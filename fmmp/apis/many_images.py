@@ -79,9 +79,9 @@ def estimate_many(
     """
     lines = ResultLines(Path(folder) / POSES)
     in_first_process(lambda: prepare_folder(folder, described))
-    done = {line['image'] for line in lines}
+    done = {key for line in lines for key in _keys(line['image'], line.get('box'))}
     rank, world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-    todo = [job for job in jobs[rank::world] if job[0] not in done]
+    todo = [job for job in jobs[rank::world] if _keys(*job)[0] not in done]
     del done
     progress = Progress('images' if world == 1 else 'images of the first process')
     finished = 0
@@ -170,6 +170,12 @@ def _answers(
         return [answer for one in images for answer in _answers(estimator, [one])]
 
 
+def _keys(image: str, box: Box | None) -> list[tuple]:
+    """What a line answers: the image in this box, of which it may have several, and at all."""
+    own = [] if box is None else [(image, *(round(float(value), 2) for value in box))]
+    return [*own, (image,)]
+
+
 def _files(folder: Path) -> Iterator[str]:
     for root, folders, names in os.walk(folder):
         folders.sort()
@@ -189,7 +195,7 @@ def _listed(source: Path) -> Iterator[tuple[str, Box | None]]:
         if source.suffix == '.jsonl':
             try:
                 content = json.loads(line)
-                path, box = content['image'], content.get('box')
+                path, box = Path(content['image']), content.get('box')
                 box = None if box is None else tuple(float(value) for value in box)
             except (AttributeError, KeyError, TypeError, ValueError) as error:
                 raise InputError(

@@ -321,3 +321,8 @@ def test_strange_supports_give_finite_poses_or_an_error_that_says_why(
     except InputError:
         return
     assert np.isfinite(pose.layers).all() and np.isfinite(pose.confidence).all()
+
+
+def test_a_stream_with_fewer_boxes_than_images_is_refused(estimator, image):
+    with pytest.raises(InputError, match='boxes: 1, and more images'):
+        list(estimator.stream([image, image], [None]))

@@ -188,3 +188,25 @@ def test_the_box_follows_the_keypoints_with_the_supports_margins_and_starts_anew
     assert tracker.box == pytest.approx((x + 100, y + 100, w, h))
     tracker(own - 5000, size=(1000, 1000))
     assert tracker.box is None
+
+
+def test_an_image_is_gone_on_with_in_the_boxes_that_it_has_left(folder, estimator, tmp_path):
+    image = str(folder / 'images/1/1.jpg')
+    jobs = [(image, (0, 0, 40, 40)), (image, (5, 5, 40, 40))]
+    assert estimate_many(estimator, jobs[:1], tmp_path, DESCRIBED) == (1, [])
+    assert estimate_many(estimator, jobs, tmp_path, DESCRIBED) == (2, [])
+    assert estimate_many(estimator, jobs, tmp_path, DESCRIBED) == (2, [])
+
+
+def test_an_image_that_is_no_path_is_named_by_its_line(tmp_path):
+    (tmp_path / 'list.jsonl').write_text('{"image": 5}\n')
+    with pytest.raises(InputError, match='line 1: give an object'):
+        list_images(tmp_path / 'list.jsonl')
+
+
+def test_a_film_in_the_folder_of_the_results_is_not_drawn_over(folder, film, estimator, tmp_path):
+    own = tmp_path / 'film.mp4'
+    own.write_bytes(film.read_bytes())
+    support = read_support(folder / 'support.jpg', folder / 'support.json')
+    _, drawn = estimate_film(estimator, own, tmp_path, DESCRIBED, [support])
+    assert own.read_bytes() == film.read_bytes() and drawn.name == 'film_poses.mp4'
