@@ -39,10 +39,11 @@ def read(path: str | Path, category: str | None = None) -> Labels:
         try:
             name = image.attrib['name']
             size = int(image.attrib['height']), int(image.attrib['width'])
-            boxes = _boxes(image)
-            for element in image.findall('skeleton'):
-                labels = found[element.attrib['label']]
-                box = boxes.get((labels.category + BOX, element.get('group_id')))
+            boxes, skeletons = _boxes(image), image.findall('skeleton')
+            for element in skeletons:
+                labels, group = found[element.attrib['label']], element.get('group_id')
+                alone = len(skeletons) == 1 or group is not None  # else, whose would the box be?
+                box = boxes.get((labels.category + BOX, group)) if alone else None
                 labels.items.append(_labelled(name, size, labels, element, box))
         except (KeyError, ValueError) as error:
             if isinstance(error, InputError):

@@ -217,6 +217,10 @@ def read_results(
             size, points = objects.setdefault(parent, ((height, width), {}))
             note = (result.get('meta') or {}).get('text') or ()
             score = result.get('score')
+            if str(names[0]) in points:
+                raise ValueError(
+                    f'two keypoints {names[0]!r:.60} of one object: join each to its rectangle'
+                )
             points[str(names[0])] = x, y, 1 if HIDDEN in note else 2, score
     for parent, (size, points) in objects.items():
         label, box = boxes.get(parent, (None, None))

@@ -16,18 +16,19 @@ from fmmp.datasets.coco import read_json
 from fmmp.errors import InputError
 from fmmp.files import write_json
 
-from .labels import Labelled, Labels, image_size, require_inside, require_sizes
+from .labels import Labelled, Labels, choose, image_size, require_inside, require_sizes
 
 VERSION = '5.5.0'  # whose form this is
 OUTLINES = ('rectangle', 'polygon')
 
 
-def read(path: str | Path, images: str | Path | None = None) -> Labels:
+def read(path: str | Path, images: str | Path | None = None, category: str | None = None) -> Labels:
     """Read one file, or those of a folder and the folders in it.
 
     Args:
         path: the file or folder.
         images: the folder of the images, for files that do not say their sizes [beside them].
+        category: the rectangles' label, if there are several; points without one are of the first.
 
     Raises:
         InputError: a file is not labelme's, or none has a point.
@@ -46,24 +47,25 @@ def read(path: str | Path, images: str | Path | None = None) -> Labels:
         size = content.get('imageHeight'), content.get('imageWidth')
         if not all(isinstance(side, int) for side in size):
             size = image_size(images or root, image)
-        for category, points, outline in _objects(file, content['shapes']):
-            objects.append((image, size, category, points, outline))
+        for label, points, outline in _objects(file, content['shapes']):
+            objects.append((image, size, label, points, outline))
     if not objects:
         raise InputError(f'{path}: no labelme file in it has a point')
-    names = list(dict.fromkeys(name for *_, points, _ in objects for name in points))
-    if isinstance(known['keypoints'], list) and set(names) <= set(map(str, known['keypoints'])):
-        names = list(map(str, known['keypoints']))
-    categories = [known['category'], *(category for _, _, category, *_ in objects)]
-    category = next((str(name) for name in categories if name), root.resolve().name)
+    labels = [known['category'], *(label for _, _, label, *_ in objects)]
+    first = next((str(name) for name in labels if name), root.resolve().name)
     try:
         skeleton = [(int(i), int(j)) for i, j in known['skeleton'] or ()]
     except (OverflowError, TypeError, ValueError) as error:
         raise InputError(f'{files[0]}: the skeleton is no pairs') from error
-    items = [
-        _labelled(image, size, names, points, outline)
-        for image, size, _, points, outline in objects
-    ]
-    return Labels(category, names, skeleton, items)
+    found = {}
+    for name in dict.fromkeys(label or first for _, _, label, *_ in objects):
+        own = [one for one in objects if (one[2] or first) == name]
+        names = list(dict.fromkeys(point for *_, points, _ in own for point in points))
+        if isinstance(known['keypoints'], list) and set(names) <= set(map(str, known['keypoints'])):
+            names = list(map(str, known['keypoints']))
+        items = [_labelled(image, size, names, *rest) for image, size, _, *rest in own]
+        found[name] = Labels(name, names, skeleton, items)
+    return choose(found, category, path)
 
 
 def _objects(
@@ -74,7 +76,9 @@ def _objects(
     for shape in shapes:
         try:
             kind, label, group = shape.get('shape_type'), str(shape['label']), shape.get('group_id')
-            corners = np.array(shape['points'], float).reshape(-1, 2)
+            corners = np.array(shape['points'], float)
+            if corners.ndim != 2 or corners.shape[1] != 2:
+                raise ValueError('points must be [[x, y], …]')
             points, outline = groups.setdefault(group, ({}, []))
         except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f'{file}: a shape has no label and points: {shape!r:.200}') from error

@@ -110,9 +110,10 @@ class Pictures:
         if local and self.folder is not None:
             return decode(self._local_file(local[0]))
         server = f'{parts.scheme}://{parts.netloc}' if parts.netloc else self.label_studio
-        known = parts.path.startswith(PATHS) and '..' not in parts.path
+        path = unquote(parts.path)
+        known = path.startswith(PATHS) and '..' not in path
         if self.label_studio is not None and server == self.label_studio and known:
-            path = quote(unquote(parts.path)) + (f'?{parts.query}' if parts.query else '')
+            path = quote(path) + (f'?{parts.query}' if parts.query else '')
             return decode(self._download(self.label_studio + path))
         wants = '--local-files FOLDER' if local else '--label-studio ADDRESS'
         raise _problem(

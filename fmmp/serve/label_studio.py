@@ -73,7 +73,11 @@ class LabelStudio:
         context = params.get('context') if isinstance(params, dict) else None
         drawn = (context.get('result') if isinstance(context, dict) else None) or []
         for task in [task for task in tasks if task.get('annotations')][-MOST_SHOTS:]:
-            project.learn(task)
+            try:
+                project.learn(task)
+            except InputError:  # one shot that cannot be used does not stop the answers
+                if len(tasks) == 1:
+                    raise
         answers = []
         for task in tasks:
             try:

@@ -78,16 +78,12 @@ def make_app(
     async def webhook(request: Request) -> JSONResponse:
         return Json(await answer(request, label_studio.webhook), 201)
 
-    async def versions(request: Request) -> JSONResponse:
-        return Json(label_studio.versions())
-
     routes = [
         Route('/', health),
         Route('/health', health),
         Route('/setup', setup, methods=['POST']),
         Route('/predict', predict, methods=['POST']),
         Route('/webhook', webhook, methods=['POST']),
-        Route('/versions', versions),
         Route('/v1/models', models),
         Route('/v1/models/{name:path}/info', model),
         Route('/v1/predict', v1_predict, methods=['POST']),

@@ -371,3 +371,39 @@ def test_labels_that_do_not_fit_together_are_refused(tmp_path):
     with pytest.raises(InputError, match='finite'):
         Labelled('x.png', SIZE, [[np.nan, 1]], [2])
     assert not list(tmp_path.iterdir())
+
+
+def labelme_cat(label, group, left):
+    rectangle = {'label': label, 'points': [[left, 0], [left + 9, 9]], 'shape_type': 'rectangle'}
+    point = {'label': 'nose', 'points': [[left + 1, 1]], 'shape_type': 'point'}
+    return [{**rectangle, 'group_id': group}, {**point, 'group_id': group}]
+
+
+def test_labelme_rectangles_of_two_labels_are_two_categories(tmp_path):
+    shapes = labelme_cat('cat', 1, 0) + labelme_cat('dog', 2, 20)
+    content = {'shapes': shapes, 'imagePath': 'a.png', 'imageHeight': 40, 'imageWidth': 80}
+    (tmp_path / 'a.json').write_text(json.dumps(content))
+    with pytest.raises(InputError, match='several categories: name one of cat, dog'):
+        read(tmp_path)
+    (dog,) = read(tmp_path, category='dog').items
+    assert dog.keypoints.tolist() == [[21, 1]]
+
+
+def test_a_cvat_box_that_is_joined_to_none_of_two_skeletons_is_none_of_theirs(tmp_path):
+    items = [Labelled('a.png', SIZE, [[x, 2]], [2], (x, 0, 9, 9)) for x in (0, 30)]
+    write(Labels('cat', ['nose'], (), items), tmp_path / 'x.xml', 'cvat')
+    joined = (tmp_path / 'x.xml').read_text()
+    (tmp_path / 'x.xml').write_text(
+        joined.replace(' group_id="1"', '').replace(' group_id="2"', '')
+    )
+    assert [item.box for item in read(tmp_path / 'x.xml').items] == [None, None]
+
+
+def test_label_studio_keypoints_of_two_objects_without_rectangles_are_not_mixed(tmp_path):
+    nose = {'type': 'keypointlabels', 'original_width': 80, 'original_height': 40}
+    places = [{'x': x, 'y': 5, 'width': 1, 'keypointlabels': ['nose']} for x in (10, 60)]
+    result = [{**nose, 'value': place} for place in places]
+    task = {'data': {'image': 'a.png'}, 'annotations': [{'result': result}]}
+    (tmp_path / 'x.json').write_text(json.dumps([task]))
+    with pytest.raises(InputError, match='join each to its rectangle'):
+        read(tmp_path / 'x.json')

@@ -324,6 +324,7 @@ def test_uploaded_pictures_come_from_the_label_studio_that_was_named(
         '@127.0.0.1:1/data/x.png',
         'http://127.0.0.1:1/data/x.png',
         '/data/../api/users',
+        '/data/%2e%2e/api/users',
         '/api/users',
     ],
 )
@@ -347,3 +348,13 @@ def test_label_studios_own_classes_take_configuration_and_predictions(serve, bee
     answer = serve(beetle).post('/predict', json=asked(data_uri()))
     prediction = answer.json()['results'][0]
     assert interface.validate_prediction(prediction, return_errors=True) == []
+
+
+def test_a_shot_whose_picture_is_gone_does_not_stop_the_other_tasks(serve, beetle):
+    message = annotated()
+    gone = {'id': 9, 'data': {'image': 'gone.png'}, 'annotations': [message['annotation']]}
+    request = asked(data_uri())
+    request['tasks'].append(gone)
+    answers = serve(beetle).post('/predict', json=request)
+    assert_found(found(answers)[0][2], (0, 0))
+    assert 'gone.png' in answers.json()['results'][1]['error']
