@@ -23,8 +23,9 @@ from pathlib import Path
 
 import torch
 from fmmp.models.episode import Episode  # not found? bash install.sh
+from fmmp.models.ops import library
 from mmcv import Config
-from throughput import median_seconds, plain_ops
+from throughput import median_seconds
 
 from fmmp.analysis.parts import random_episodes
 from fmmp.apis import init_model
@@ -63,7 +64,7 @@ def test_runs(config: Config) -> dict[str, Callable]:
     episode = with_padding(every_slot, config)
 
     def pair_by_pair() -> None:
-        with plain_ops():
+        with library.plain_pytorch():
             for query in range(1, 1 + PAIRS):
                 names = ('imgs', 'points', 'visible', 'reference_index')
                 values = {name: getattr(every_slot, name) for name in names}
