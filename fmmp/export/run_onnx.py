@@ -168,6 +168,9 @@ def _inside(box: Sequence[float] | None, image: np.ndarray) -> Sequence[float]:
 def _session(
     path: Path, options: onnxruntime.SessionOptions | None
 ) -> onnxruntime.InferenceSession:
+    if options is None:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors alone: not what it could not fold
     return onnxruntime.InferenceSession(path, options, providers=['CPUExecutionProvider'])
 
 
