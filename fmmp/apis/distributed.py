@@ -11,7 +11,7 @@ from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from fmmp.errors import InputError
-from fmmp.models.detectors.base import step_outputs
+from fmmp.models.detectors.step import step_outputs
 
 from .peers import Watch, end_at_once
 

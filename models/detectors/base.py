@@ -7,16 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import torch
-import torch.distributed as dist
 from mmpose.models import builder
 from torch import Tensor, nn
 
 from fmmp.errors import InputError
 
-from ..backbones.pretrained import load_pretrained
+from ..backbones.building import backbone_maps, build_backbone, stage_channels
 from ..episode import Episode
 from ..layers.evidence import DescribedSupports, compare, describe_supports
 from .release import Release
+from .step import step_outputs
 
 Features = Sequence[Tensor]
 """What backbone and neck make of images: maps (B, G, C_l, H_l, W_l), a level each."""
@@ -398,80 +398,3 @@ def _last_step(points: Tensor) -> Tensor:
     """
     step = points[:, :, -1] - points[:, :, max(0, points.shape[2] - 2)]
     return (step.norm(dim=-1) + 0.01).log()
-
-
-def step_outputs(losses: Mapping[str, Tensor], batch: Mapping[str, Any]) -> dict[str, Any]:
-    """What a training step gives MMCV's runner.
-
-    Args:
-        losses: by kind, a number or one a layer (L,).
-        batch: the step's.
-
-    Returns:
-        ``loss``, the sum of all; ``log_vars``, means over the processes: the sum as ``loss``, each
-        kind's as ``loss_KIND``, each layer's as ``KIND_layerN``; ``num_samples``.
-    """
-    sums = {f'loss_{kind}': values.sum() for kind, values in losses.items()}
-    numbers = {
-        **sums,
-        **{
-            f'{kind}_layer{layer}': value
-            for kind, values in losses.items()
-            if values.dim()
-            for layer, value in enumerate(values, start=1)
-        },
-        'loss': sum(sums.values()),
-    }
-    # All at once: each number read by itself would wait for the device and the other processes.
-    values = torch.stack([*numbers.values()]).detach()
-    if dist.is_available() and dist.is_initialized():
-        dist.all_reduce(values.div_(dist.get_world_size()))
-    return {
-        'loss': numbers['loss'],
-        'log_vars': dict(zip(numbers, values.tolist(), strict=True)),
-        'num_samples': len(batch['imgs']),
-    }
-
-
-def backbone_maps(backbone: nn.Module, imgs: Tensor) -> Sequence[Tensor]:
-    """The maps (B, C_l, H_l, W_l) that a backbone gives; MMPose's give a single one as it is."""
-    maps = backbone(imgs)
-    return [maps] if isinstance(maps, Tensor) else maps
-
-
-def build_backbone(settings: dict, pretrained: str | None = None) -> nn.Module:
-    """Build a backbone, with fresh weights or those that it is to start from.
-
-    Args:
-        settings: its config, ``model.backbone``.
-        pretrained: ``model.pretrained``.
-
-    Raises:
-        InputError: the settings name weights that the backbone would load by itself, or that it
-            keeps though it is to start from others.
-    """
-    for key in ('pretrained', 'init_cfg'):  # backbones' own loading may run a file's code
-        if settings.get(key):
-            raise InputError(f'model.backbone.{key}: name the file as model.pretrained instead')
-    backbone = builder.build_backbone(settings)
-    backbone.init_weights()
-    if pretrained is not None:
-        if getattr(backbone, 'weights', None):
-            raise InputError(
-                f'model.pretrained is {pretrained!r}, and the backbone keeps its '
-                'model.backbone.weights: set model.pretrained=None'
-            )
-        load_pretrained(backbone, pretrained)
-    return backbone
-
-
-def stage_channels(backbone: nn.Module) -> tuple[int, ...]:
-    """Channels of the maps that a backbone gives, fine to coarse."""
-    if hasattr(backbone, 'out_channels'):
-        return tuple(backbone.out_channels)
-    was_training = backbone.training
-    backbone.eval()
-    with torch.no_grad():
-        maps = backbone_maps(backbone, torch.zeros(1, 3, 64, 64))
-    backbone.train(was_training)
-    return tuple(level.shape[1] for level in maps)

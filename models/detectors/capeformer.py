@@ -10,9 +10,10 @@ from torch import Tensor
 
 from fmmp.errors import InputError
 
+from ..backbones.building import stage_channels
 from ..episode import Episode
 from ..heads.two_stage_head import SupportKeypoints, TwoStagePrediction
-from .base import EpisodeDetector, Features, stage_channels
+from .base import EpisodeDetector, Features
 from .capeformer_release import CapeFormerRelease
 
 

@@ -10,11 +10,12 @@ from torch import Tensor
 
 from fmmp.errors import InputError
 
+from ..backbones.building import backbone_maps, build_backbone, stage_channels
 from ..episode import Episode
 from ..heads.heatmap_matching_head import KeypointTokens
 from ..layers.heatmap_decoding import decode_heatmaps
 from ..layers.heatmaps import heatmaps
-from .base import EpisodeDetector, Features, backbone_maps, build_backbone, stage_channels
+from .base import EpisodeDetector, Features
 from .pomnet_release import POMNetRelease
 
 
