@@ -57,7 +57,7 @@ class Guard:
 
     def _refusal(self, request: Request) -> Response | None:
         headers = request.headers
-        if not self.token and _host_name(headers.get('host', '')) not in LOOPBACK:
+        if not self.token and host_name(headers.get('host', '')) not in LOOPBACK:
             return PlainTextResponse('this server answers to localhost alone', 403)
         if _comes_from_elsewhere(headers, request):
             return PlainTextResponse("another site's page may not ask this", 403)
@@ -75,7 +75,8 @@ class Guard:
         return hmac.compare_digest((token or '').encode(), self.token.encode())
 
 
-def _host_name(host: str) -> str:
+def host_name(host: str) -> str:
+    """The name in a request's header ``Host``, without the port; '' of what is none."""
     try:
         return urlsplit(f'//{host}').hostname or ''
     except ValueError:

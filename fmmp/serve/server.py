@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -22,6 +21,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from torch import nn
 
+from fmmp.app.guard import LOOPBACK, host_name
 from fmmp.errors import InputError
 
 from . import x_anylabeling
@@ -32,7 +32,6 @@ from .problems import Problem
 
 MOST_REQUEST = 4 * MOST_BYTES // 3 + (1 << 20)  # bytes: a picture in base64
 MOST_WAITING = 16  # requests: their bodies are held meanwhile
-LOOPBACK = ('127.0.0.1', 'localhost', '::1')
 OPEN_PATHS = ('/health', '/')
 
 
@@ -199,7 +198,7 @@ class Guard:
         if 'origin' in headers or headers.get('sec-fetch-site', 'none') != 'none':
             return refuse('pages of browsers may not ask this server', 'FORBIDDEN', 403)
         if not self.token:
-            if _host_name(headers.get('host', '')) not in LOOPBACK:
+            if host_name(headers.get('host', '')) not in LOOPBACK:
                 return refuse('this server answers to localhost alone', 'FORBIDDEN', 403)
             return None
         if request.url.path in OPEN_PATHS or self._knows(headers):
@@ -215,10 +214,3 @@ class Guard:
                 given = ''
         given = headers.get('token', given)
         return hmac.compare_digest(given.encode(), self.token.encode())
-
-
-def _host_name(host: str) -> str:
-    try:
-        return urlsplit(f'//{host}').hostname or ''
-    except ValueError:
-        return ''
