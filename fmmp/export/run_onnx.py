@@ -93,7 +93,8 @@ class Estimator:
             (Q, L, K_c, 2) pixels, each layer's keypoints; the last layer's are the answer.
         """
         crops, places = [], []
-        for image, box in zip(images, boxes or [None] * len(images), strict=True):
+        boxes = [None] * len(images) if boxes is None else boxes
+        for image, box in zip(images, boxes, strict=True):
             places.append(center_and_scale(_inside(box, image)))
             crops.append(self._normalized(image, crop_transform(*places[-1], self._size)))
         found = []

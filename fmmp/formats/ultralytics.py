@@ -42,8 +42,9 @@ def read(path: str | Path, category: str | None = None, images: str | Path | Non
     root = _root(content, file)
     for folder in _subsets(content, root):
         inside, texts = Path(images) if images else folder, _labels_of(folder)
+        listed = {}  # a folder's images by their stems: each folder is looked through once
         for text in sorted(texts.rglob('*.txt')):
-            image = _find_image(inside, text.relative_to(texts).with_suffix(''), text)
+            image = _find_image(inside, text.relative_to(texts).with_suffix(''), text, listed)
             size = image_size(inside, image)
             if size is None:
                 raise InputError(f'{text}: its image {inside / image} is not readable')
@@ -121,11 +122,13 @@ def _labels_of(folder: Path) -> Path:
     return folder
 
 
-def _find_image(folder: Path, stem: Path, text: Path) -> str:
+def _find_image(folder: Path, stem: Path, text: Path, listed: dict[Path, dict[str, str]]) -> str:
     parent = folder / stem.parent
-    for path in sorted(parent.iterdir()) if parent.is_dir() else ():
-        if path.stem == stem.name and path.suffix.lower() in IMAGES:
-            return (stem.parent / path.name).as_posix()
+    if parent not in listed:
+        paths = sorted(parent.iterdir(), reverse=True) if parent.is_dir() else ()
+        listed[parent] = {path.stem: path.name for path in paths if path.suffix.lower() in IMAGES}
+    if stem.name in listed[parent]:
+        return (stem.parent / listed[parent][stem.name]).as_posix()
     raise InputError(
         f'{text}: its image is not in {parent}: coordinates are shares of its size; name the '
         'folder of the images (images=…, --images)'

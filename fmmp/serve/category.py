@@ -161,6 +161,12 @@ def read_labels(
         if not stays_inside(item.image):
             raise InputError(f'{path}: the image {item.image!r} lies outside of its folder')
         pixels = image_pixels(folder / item.image)
+        if item.size not in (None, pixels.shape[:2]):
+            (height, width), (upright, across) = item.size, pixels.shape[:2]
+            raise InputError(
+                f'{path}: {item.image} is labelled as {width} × {height} pixels, and the image has '
+                f'{across} × {upright}, turned upright'
+            )
         support = Support(pixels, item.keypoints, item.visible > 0, labels.skeleton, item.box)
         given.append(check_support(support, item.image))
     if not given:

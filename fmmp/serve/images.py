@@ -15,13 +15,12 @@ import numpy as np
 from PIL import Image
 
 from fmmp.apis.images import image_pixels
+from fmmp.app.folder import MOST_BYTES, MOST_PIXELS
 from fmmp.datasets.coco import stays_inside
 from fmmp.errors import InputError
 
 from .problems import Problem
 
-MOST_BYTES = 64 << 20  # of a picture's file
-MOST_PIXELS = 89_000_000  # below what Pillow takes for an attack
 PATHS = ('/data/', '/storage-data/', '/tasks/')  # of Label Studio's pictures
 SECONDS = 20  # to wait for Label Studio
 FORMATS = ('BMP', 'JPEG', 'PNG', 'TIFF', 'WEBP')
@@ -125,6 +124,8 @@ class Pictures:
             path = (self.folder / name).resolve() if stays_inside(name) else None
             if path is None or not path.is_relative_to(self.folder):
                 raise _problem(f'{name:.200} lies outside of the folder of local files', 403)
+            if not path.is_file():  # a pipe would be waited for
+                raise FileNotFoundError(name)
             if path.stat().st_size > MOST_BYTES:
                 raise _problem(f'{name:.200} has more than {MOST_BYTES >> 20} MiB', 413)
             return path.read_bytes()

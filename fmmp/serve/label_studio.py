@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -139,6 +140,12 @@ class _Project:
             if not skeleton and len(known.names) == len(names):
                 skeleton = known.skeleton
             shots = known.under(names, skeleton)
+            if not shots:
+                warnings.warn(
+                    f'the shots of {known.name!r} are left out, since the labelling configuration '
+                    f'lacks some of its keypoints: {", ".join(known.names)}',
+                    stacklevel=2,
+                )
         return Category(label, names, skeleton, shots)
 
     @property

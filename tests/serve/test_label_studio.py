@@ -1,13 +1,17 @@
 import http.server
 import json
+import os
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fmmp import formats
+from fmmp.errors import InputError
 from fmmp.formats.label_studio import config_of, read_results
-from fmmp.formats.labels import Labels
+from fmmp.formats.labels import Labelled, Labels
+from fmmp.serve.category import given_category
 
 from .pictures import NAMES, NEAR, POINTS, SIZE, SKELETON, data_uri, pixels, png
 
@@ -358,3 +362,23 @@ def test_a_shot_whose_picture_is_gone_does_not_stop_the_other_tasks(serve, beetl
     answers = serve(beetle).post('/predict', json=request)
     assert_found(found(answers)[0][2], (0, 0))
     assert 'gone.png' in answers.json()['results'][1]['error']
+
+
+def test_shots_whose_keypoints_the_project_lacks_are_left_out_with_a_warning(serve, beetle):
+    config = config_of(Labels('beetle', ['eye', 'wing'])).decode()
+    with pytest.warns(UserWarning, match="shots of 'beetle' are left out"):
+        serve(beetle).post('/setup', json={'project': '1', 'schema': config})
+
+
+def test_a_labels_file_of_images_of_another_size_is_refused(tmp_path):
+    (tmp_path / 'beetle.png').write_bytes(png())
+    item = Labelled('beetle.png', (WIDTH, HEIGHT), POINTS, [2] * len(POINTS))  # lies on its side
+    formats.write(Labels('beetle', NAMES, SKELETON, [item]), tmp_path / 'x.json', 'coco')
+    with pytest.raises(InputError, match='labelled as 200 × 240 pixels, and the image has 240'):
+        given_category(labels=tmp_path / 'x.json')
+
+
+def test_a_pipe_among_the_local_files_is_not_waited_for(serve, beetle, tmp_path):
+    os.mkfifo(tmp_path / 'pipe.png')
+    request = asked('/data/local-files/?d=pipe.png')
+    assert serve(beetle, folder=tmp_path).post('/predict', json=request).status_code == 404
