@@ -85,7 +85,7 @@ def estimate_many(
     del done
     progress = Progress('images' if world == 1 else 'images of the first process')
     finished = 0
-    read = _read_ahead(todo, _read, 2 * estimator.batch_size)
+    read = _read_ahead(todo, _read, estimator.batch_size)
     while batch := [*islice(read, estimator.batch_size)]:
         readable = [(job, pixels) for job, pixels in batch if not isinstance(pixels, Exception)]
         answers = _answers(estimator, [(pixels, box) for (_, box), pixels in readable])
@@ -102,7 +102,8 @@ def estimate_many(
     poses, failed = 0, []
     for line in lines:
         if 'error' in line:
-            failed.append(f'{line["image"]}: {line["error"]}')
+            image = line['image']  # which errors of reading name, too
+            failed.append(f'{image}: {line["error"].removeprefix(f"{image}: ")}')
         else:
             poses += 1
     return poses, failed
