@@ -29,9 +29,20 @@ def test_a_frozen_backbones_weights_come_from_their_package_not_from_checkpoints
     assert not any(name.startswith('backbone.') for name in state)
     backbone = init_model(config, checkpoint).backbone.model
     source = read_weights(find_weights(SOURCE))
-    assert torch.equal(backbone.conv_stem.weight, source['_conv_stem.weight'])
-    assert torch.equal(backbone.bn1.running_mean, source['_bn0.running_mean'])
+    # Its batch norms are folded into the convolutions.
+    scale = source['_bn0.weight'] / (source['_bn0.running_var'] + 1e-3).sqrt()
+    torch.testing.assert_close(
+        backbone.conv_stem.weight, source['_conv_stem.weight'] * scale[:, None, None, None]
+    )
+    shift = source['_bn0.bias'] - source['_bn0.running_mean'] * scale
+    torch.testing.assert_close(backbone.conv_stem.bias, shift)
     assert evaluate(config, checkpoint)['metrics']['NME'] > 0
+
+
+def test_batch_norms_that_hold_an_activation_are_not_folded_by_mmcv(config, tmp_path):
+    config.model.backbone.update(weights=None, frozen=False)
+    checkpoint = tmp_path / 'fresh.pth'
+    torch.save({'state_dict': init_model(config).state_dict(), 'meta': {}}, checkpoint)
     with pytest.raises(InputError, match='--fuse-conv-bn: .*BatchNormAct2d'):
         evaluate(config, checkpoint, fuse_batch_norm=True)
 

@@ -186,7 +186,7 @@ def test_from_an_own_folder_to_an_exported_data_set(screen, folder, model, cat, 
 
         for x, y in truth:
             screen.click(x, y)
-        screen.until(lambda: len(screen.all('.keypoint')) == 5)
+        screen.until(lambda: len(screen.all('#keypoints li')) == 5)
         screen.press('n')
         screen.one('#keypoints li:last-child input').send_keys('last', Keys.ENTER)
         screen.press(Keys.ESCAPE, 'l')

@@ -120,7 +120,9 @@ def test_what_a_constructor_raises_without_a_word_tells_where(tiny):
             settings['nothing']
 
 
-NO_SETTINGS = {'data.yaml', 'model.forward_points', 'model.safetensors', 'optimizer.lrr'}
+NO_SETTINGS = {'optimizer.lrr', 'model.forward_points'} | {
+    *('data.yaml', 'model.json', 'model.safetensors'),
+}  # files, too
 
 
 def recommended():
