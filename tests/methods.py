@@ -9,6 +9,14 @@ import fmmp.apis  # noqa: F401 (registers the methods)
 K = 10
 
 RESNET = dict(type='ResNet', depth=18, base_channels=8)
+TWO_STAGE = dict(
+    type='TwoStageHead',
+    embed_dims=32,
+    num_encoder_layers=1,
+    num_decoder_layers=2,
+    num_heads=4,
+    hidden_dims=32,
+)
 METHODS = {
     'FMMP': dict(
         type='FMMP',
@@ -20,30 +28,12 @@ METHODS = {
     'CapeFormer': dict(
         type='CapeFormer',
         backbone=dict(RESNET, out_indices=(3,)),
-        keypoint_head=dict(
-            type='TwoStageHead',
-            embed_dims=32,
-            num_encoder_layers=1,
-            num_decoder_layers=2,
-            num_heads=4,
-            hidden_dims=32,
-        ),
+        keypoint_head=TWO_STAGE,
     ),
     'PoseAnything': dict(
         type='PoseAnything',
         backbone=dict(RESNET, out_indices=(3,)),
-        keypoint_head=dict(
-            type='TwoStageHead',
-            embed_dims=32,
-            num_encoder_layers=1,
-            num_decoder_layers=2,
-            num_heads=4,
-            hidden_dims=32,
-            sigma=1.0,
-            upsampling=2,
-            number_keypoints=False,
-            graph='pre',
-        ),
+        keypoint_head=dict(TWO_STAGE, sigma=1.0, upsampling=2, number_keypoints=False, graph='pre'),
     ),
     'POMNet': dict(
         type='POMNet',
