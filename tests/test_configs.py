@@ -4,7 +4,7 @@ import logging
 
 import pytest
 from fmmp.datasets import select_categories
-from fmmp.datasets.synthetic import synthpose_split
+from fmmp.datasets.synthpose import synthpose_split
 from fmmp.models.backbones.building import stage_channels
 from mmcv import Config
 from mmcv.runner import EpochBasedRunner, build_optimizer

@@ -8,7 +8,7 @@ Example:
 import argparse
 import time
 
-from fmmp.datasets.synthetic import write_synthpose  # not found? bash install.sh
+from fmmp.datasets.synthpose import write_synthpose  # not found? bash install.sh
 
 from fmmp.cli import Progress, run
 

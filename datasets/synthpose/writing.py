@@ -1,6 +1,6 @@
 """SynthPose: a procedural data set in MP-100's form, a small stand-in for real photographs.
 
-A category is an articulated figure of its own (`synthetic_figure`); an instance varies pose, scale,
+A category is an articulated figure of its own (`figure`); an instance varies pose, scale,
 rotation, light, occluders, background and distractors. Everything follows from the seed: category c
 from (seed, c), its instance i from (seed, c, i), whatever the numbers of categories and instances.
 """
@@ -20,14 +20,14 @@ import numpy as np
 
 from fmmp.errors import InputError
 
-from .synthetic_drawing import (
+from .drawing import (
     FigurePainter,
     fill_polygon,
     light,
     paint_background,
     random_occluder,
 )
-from .synthetic_figure import Figure, outline, random_figure, rotate
+from .figure import Figure, outline, random_figure, rotate
 
 FORMAT_VERSION = 1
 

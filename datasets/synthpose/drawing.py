@@ -7,7 +7,7 @@ warped into every image; `scale` is an instance's size in pixels a figure unit.
 import cv2
 import numpy as np
 
-from .synthetic_figure import Figure, Part, Style, outline
+from .figure import Figure, Part, Style, outline
 
 _SPRITE_SCALE = 200  # pixels a figure unit: about the largest scale in an image of 256 × 256
 _SUBPIXEL_BITS = 4  # fractional bits in the coordinates of OpenCV's polygons

@@ -10,9 +10,9 @@ import pytest
 from fmmp.datasets.annotations import load_annotations
 from fmmp.datasets.episodes import evaluation_pairs
 from fmmp.datasets.metrics import copy_support, evaluate_pairs, mean_metrics
-from fmmp.datasets.synthetic import SynthPoseCategory, synthpose_split, write_synthpose
+from fmmp.datasets.synthpose import SynthPoseCategory, synthpose_split, write_synthpose
 
-SCRIPT = Path(__file__).parents[2] / 'tools' / 'dataset' / 'make_synthetic.py'
+SCRIPT = Path(__file__).parents[3] / 'tools' / 'dataset' / 'make_synthetic.py'
 TEST_CATEGORIES = synthpose_split()['test']
 
 
