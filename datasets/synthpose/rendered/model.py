@@ -67,7 +67,8 @@ class Category:
         skeleton: links, pairs of keypoints from 0.
         swap: for each keypoint, the one that it becomes when the model is mirrored left to right.
         models: one or more.
-        all_round: whether it is seen from all sides; else from one side, varied.
+        turn: how far it turns from facing the camera to either side, in radians; of things whose
+            back looks like their front, less than a quarter turn.
     """
 
     name: str
@@ -76,4 +77,4 @@ class Category:
     skeleton: list[tuple[int, int]]
     models: list[Model]
     swap: list[int] = field(default_factory=list)
-    all_round: bool = True
+    turn: float = np.pi
