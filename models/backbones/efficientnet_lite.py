@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from fmmp.errors import CheckpointError
 
@@ -40,17 +41,17 @@ def is_packaged(state: dict[str, Tensor]) -> bool:
     return '_conv_stem.weight' in state
 
 
-def timm_names(state: dict[str, Tensor], stages: nn.Sequential) -> dict[str, Tensor]:
+def timm_names(state: dict[str, Tensor], stages: Sequence[int]) -> dict[str, Tensor]:
     """Rename a package's tensors as timm has them.
 
     Args:
         state: the package's, whose blocks are numbered through.
-        stages: ``blocks`` of timm's model, which number them by stage.
+        stages: how many blocks a stage of timm's model has, which numbers them by stage.
 
     Raises:
         CheckpointError: a tensor has no counterpart.
     """
-    numbers = [f'{i}.{j}' for i, stage in enumerate(stages) for j in range(len(stage))]
+    numbers = [f'{i}.{j}' for i, count in enumerate(stages) for j in range(count)]
     renamed = {}
     for name, value in state.items():
         match = re.fullmatch(r'(?:_blocks\.(\d+)\.)?(\w+)\.(\w+)', name)

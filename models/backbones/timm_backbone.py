@@ -42,6 +42,7 @@ class TimmBackbone(nn.Module):
         norm_eval: let batch norm keep its running means while the rest trains.
         last_norm: normalise the last map as the classifier would have it [True for plain vision
             transformers].
+        out_indices: which of the three maps to give; what only the others need is not computed.
         mean, std: what the weights want images normalised with, in units of [0, 1] [what timm says;
             the packages' have values of their own].
         options: more for timm's ``create_model``, such as ``drop_path_rate=0.1``.
@@ -67,6 +68,7 @@ class TimmBackbone(nn.Module):
         frozen: bool = False,
         norm_eval: bool = False,
         last_norm: bool | None = None,
+        out_indices: Sequence[int] = (0, 1, 2),
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
         **options: object,
@@ -76,6 +78,11 @@ class TimmBackbone(nn.Module):
             raise InputError(
                 f'model.backbone.weights={weights!r} are kept, so set model.backbone.frozen=True; '
                 f'a backbone that learns starts from model.pretrained={weights!r}'
+            )
+        if not out_indices or not set(out_indices) <= set(range(len(STRIDES))):
+            raise InputError(
+                f'model.backbone.out_indices={tuple(out_indices)}: choose from the maps 0, 1 and 2, '
+                'fine to coarse'
             )
         self.name, self.weights, self.frozen, self.norm_eval = model, weights, frozen, norm_eval
         self.model = create(model, options)
@@ -94,11 +101,11 @@ class TimmBackbone(nn.Module):
         if self.plain:
             indices = [len(info) - 1]
             self.size_divisor = reductions[0]
-            self.strides = tuple(self.size_divisor * factor for factor in (1 / 2, 1, 2))
+            strides = tuple(self.size_divisor * factor for factor in (1 / 2, 1, 2))
         elif set(STRIDES) <= set(reductions):
             deepest = {stride: index for index, stride in enumerate(reductions)}
-            indices = [deepest[stride] for stride in STRIDES]
-            self.size_divisor, self.strides = STRIDES[-1], STRIDES
+            indices = [deepest[STRIDES[index]] for index in out_indices]
+            self.size_divisor, strides = STRIDES[-1], STRIDES
         else:
             raise InputError(
                 f'model.backbone.model={model!r} gives maps at strides {sorted(set(reductions))}: '
@@ -106,7 +113,11 @@ class TimmBackbone(nn.Module):
             )
         self.last_norm = self.plain if last_norm is None else last_norm
         channels = [info[index]['num_chs'] for index in indices]
-        self.out_channels = tuple(channels * 3 if self.plain else channels)
+        self.out_channels = tuple(channels * len(out_indices) if self.plain else channels)
+        self.out_indices = tuple(out_indices)
+        self.strides = tuple(strides[index] for index in out_indices)
+        efficientnet = is_efficientnet(self.model)
+        self.blocks_by_stage = [len(stage) for stage in self.model.blocks] if efficientnet else []
         names = set(self.model.state_dict())
         self.indices = self.model.prune_intermediate_layers(indices, prune_norm=not self.last_norm)
         if hasattr(self.model, 'head'):  # of ConvNeXt, timm before 1.0.31 leaves a norm
@@ -138,7 +149,7 @@ class TimmBackbone(nn.Module):
         if any('rpe_mlp' in name for name in state):
             state = of_simmim(state)
         if is_packaged(state):
-            state = timm_names(state, self.model.blocks)
+            state = timm_names(state, self.blocks_by_stage)
         convert = getattr(sys.modules[type(self.model).__module__], 'checkpoint_filter_fn', None)
         if convert is not None:
             state = convert(state, self.model)
@@ -152,7 +163,7 @@ class TimmBackbone(nn.Module):
                 module.eval()
         return self
 
-    def forward(self, imgs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, imgs: Tensor) -> tuple[Tensor, ...]:
         """Compute the maps (B, C_l, H / stride, W / stride), fine to coarse, of images.
 
         Raises:
@@ -173,7 +184,10 @@ class TimmBackbone(nn.Module):
                     f'{self.name} takes no images of {max(imgs.shape[-2:])} pixels ({error}): '
                     'set model.backbone.img_size to data.data_cfg.image_size'
                 ) from error
-            return pyramid(*maps) if self.plain else tuple(maps)
+            if self.plain:
+                maps = pyramid(*maps)
+                return tuple(maps[index] for index in self.out_indices)
+            return tuple(maps)
 
     def _check_size(self, imgs: Tensor) -> None:
         side, divisor = max(imgs.shape[-2:]), self.size_divisor

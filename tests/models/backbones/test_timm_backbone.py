@@ -158,3 +158,21 @@ def test_a_setting_that_cannot_be_is_named(settings, message):
 def test_weights_pretrained_by_simmim_are_the_encoders_by_their_later_names():
     state = {'encoder.blocks.0.rpe_mlp.0.bias': 1, 'encoder.mask_token': 2, 'decoder.0.weight': 3}
     assert of_simmim(state) == {'blocks.0.cpb_mlp.0.bias': 1}
+
+
+@pytest.mark.parametrize('name', ['test_resnet', 'test_vit'])
+def test_maps_that_are_not_asked_for_are_left_out_and_the_others_stay(name):
+    options = {'mean': (0.5,) * 3, 'std': (0.5,) * 3}
+    whole, part = build(name, **options).eval(), build(name, out_indices=(1,), **options).eval()
+    part.load_state_dict({n: whole.state_dict()[n] for n in part.state_dict()})
+    with torch.no_grad():
+        expected, found = whole(images(64)), part(images(64))
+    torch.testing.assert_close(found, expected[1:2])
+    assert part.out_channels == whole.out_channels[1:2]
+    assert part.strides == whole.strides[1:2]
+
+
+@pytest.mark.parametrize('indices', [(), (3,), (-1,)])
+def test_maps_that_there_are_not_cannot_be_asked_for(indices):
+    with pytest.raises(InputError, match='choose from the maps 0, 1 and 2'):
+        build('test_resnet', out_indices=indices)

@@ -1,0 +1,4 @@
+# One layer.
+_base_ = ['fmmp.py']
+
+model = dict(keypoint_head=dict(num_layers=1))
