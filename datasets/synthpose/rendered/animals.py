@@ -1,0 +1,297 @@
+"""What is known of 0 A.D.'s animals: which meshes are of one kind, and where their keypoints lie.
+
+Bones' names are those of the standard skeletons. '{0}' and '{1}' stand for a side's short and long
+name. Left is told by the place, as some skeletons are named from in front. Places are (y, z) in the
+mesh's bind pose, turned to face z.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+Place = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Limbs:
+    """The bones of a four-legged skeleton.
+
+    Attributes:
+        skeleton: its file, or the bones' names where the package has no file.
+        head: bones whose skin the nose is the foremost of.
+        tail: bones, the first one beginning at the tail's base.
+        front: shoulder, elbow, wrist and foot of a side.
+        hind: hip, knee, hock and foot of a side.
+        ear: of a side, '' for none.
+        sides: short and long name of left, and of right.
+    """
+
+    skeleton: str | tuple[str, ...]
+    head: tuple[str, ...]
+    tail: tuple[str, ...]
+    front: tuple[str, str, str, str]
+    hind: tuple[str, str, str, str]
+    ear: tuple[str, ...] = ()
+    sides: tuple[tuple[str, str], tuple[str, str]] = (('L', 'left'), ('R', 'right'))
+
+
+def _chain(pattern: str, numbers: range) -> tuple[str, ...]:
+    return tuple(pattern.format(i) for i in numbers)
+
+
+LOWER = (('l', 'left'), ('r', 'right'))
+LION = (
+    'root pelvis rump spine chest neck head shoulder_L foreleg_top_L foreleg_L forearm_L forefoot_L '
+    'shoulder_R foreleg_top_R foreleg_R forearm_R forefoot_R '
+    'hip_L thigh_L shin_L foot_L hip_R thigh_R shin_R foot_R tail tail_end'
+)
+
+LIMBS = {
+    'horse': Limbs(
+        'horse',
+        ('head',),
+        ('tail_base', 'tail', *_chain('tail{}', range(2, 11))),
+        ('{0}_upperarm', '{0}_arm', '{0}_forearm', '{0}_hoof'),
+        ('{0}_thigh', '{0}_leg', '{0}_shin', '{0}_hoof_back'),
+        ('{0}_ear', '{0}_ear_2'),
+        LOWER,
+    ),
+    'donkey': Limbs(
+        'horse_old',
+        ('head',),
+        ('tail', 'tail1'),
+        ('{0}_upperarm', '{0}_forearm', '{0}_hand', '{0}_finger'),
+        ('{0}_thigh', '{0}_calf', '{0}_foot', '{0}_toe'),
+        sides=LOWER,
+    ),
+    'zebra': Limbs(
+        'zebra',
+        ('head',),
+        ('tail_start', 'tail_middle', 'tail_tip'),
+        ('{1}_shoulder', '{1}_leg', '{1}_shin', '{1}_foot'),
+        ('{1}_pelvis', 'rear_{1}_leg', 'rear_{1}_shin', 'rear_{1}_foot'),
+        ('{1}_ear',),
+    ),
+    'cattle': Limbs(
+        'bovidae_skeleton',
+        ('Bovidae_Head',),
+        ('Bovidae_Tail', 'Bovidae_TailMid', 'Bovidae_TailTip'),
+        (
+            'Bovidae_FrontLegTop_{0}',
+            'Bovidae_FrontThigh_{0}',
+            'Bovidae_FrontCalf_{1}',
+            'Bovidae_FrontFoot_{1}',
+        ),
+        (
+            'Bovidae_ReartLegTop_{0}',
+            'Bovidae_RearThigh_{0}',
+            'Bovidae_RearCalf_{1}',
+            'Bovidae_RearFoot_{1}',
+        ),
+        ('Bovidae_ear_{0}', 'Bovidae_eartip_{0}'),
+    ),
+    'deer': Limbs(
+        'deer',
+        ('head',),
+        ('tail', 'tail1'),
+        ('{0}_clavicle', '{0}_upperarm', '{0}_forearm', '{0}_hand'),
+        ('{0}_thigh', '{0}_calf', '{0}_foot', '{0}_toe'),
+        ('{0}_ear',),
+        LOWER,
+    ),
+    'camel': Limbs(
+        'camelus',
+        (
+            'Camelus_Head',
+            'Camelus_Top_Jaw',
+            'Camelus_Top_Jaw_R',
+            'Camelus_Top_Jaw_L',
+            'Camelus_Bot_Jaw_1',
+            'Camelus_Bot_Jaw_2',
+        ),
+        ('Camelus_Tail', *_chain('Camelus_Tail_0{}', range(1, 4))),
+        ('Camelus_upperarm_{0}', 'Camelus_Arm_{0}', 'Camelus_Forearm_{0}', 'Camelus_Hoof_{0}'),
+        ('Camelus_Leg_{0}', 'Camelus_Foreleg_{0}', 'Camelus_Shin_{0}', 'Camelus_Hoof_back_{0}'),
+    ),
+    'giraffe': Limbs(
+        'giraffe',
+        ('head',),
+        ('tail_02', 'tail_03'),
+        ('{1}_f_leg_top', '{1}_f_leg_mid', '{1}_f_leg_bottom', '{1}_f_foot'),
+        ('{1}_r_leg_top', '{1}_r_leg_mid', '{1}_r_leg_bottom', '{1}_r_foot'),
+    ),
+    'goat': Limbs(
+        'goat',
+        ('head',),
+        ('tail',),
+        ('thigh_front_{0}', 'calf_front_{0}', 'foot_front_{0}', 'foot_front_tip_{0}'),
+        ('thigh_back_{0}', 'calf_back_{0}', 'foot_back_{0}', 'foot_back_tip_{0}'),
+        sides=LOWER,
+    ),
+    'sheep': Limbs(
+        'sheep',
+        ('Head',),
+        ('Tail',),
+        ('Shoulder_{1}', 'Arm_{1}', 'Forearm_{1}', 'Hand_{1}'),
+        ('Pelvis_{1}', 'Leg_{1}', 'Shin_{1}', 'Foot_{1}'),
+        sides=(('L', 'Left'), ('R', 'Right')),
+    ),
+    'pig': Limbs(
+        'boar',
+        ('Boar_Head', 'Boar_Jaw'),
+        ('Boar_Tail',),
+        ('Boar_Shoulder_{1}', 'Boar_Front_Leg_{1}', 'Boar_Forearm_{1}', 'Boar_Front_Foot_{1}'),
+        ('Boar_Hip_{1}', 'Boar_Back_Leg_{1}', 'Boar_Shin_{1}', 'Boar_Back_Foot_{1}'),
+        ('Boar_Ear_{1}',),
+        (('L', 'Left'), ('R', 'Right')),
+    ),
+    'bear': Limbs(
+        'ursidae_armature',
+        ('Ursidae_Head', 'Ursidae_Jaw_01', 'Ursidae_Jaw_02'),
+        ('Ursidae_Pelvis',),
+        ('Ursidae_Upperarm_{0}', 'Ursidae_Forearm_{0}', 'Ursidae_Paw_{0}', 'Ursidae_Claw_{0}'),
+        ('Ursidae_Leg_{0}', 'Ursidae_Shin_{0}', 'Ursidae_Ankle_{0}', 'Ursidae_Toe_{0}'),
+        ('Ursidae_ear_{0}', 'Ursidae_ear_2_{0}'),
+    ),
+    'hippopotamus': Limbs(
+        'hippopotamus_armature',
+        ('Hippopotamidae_Head', 'Hippopotamidae_Jaw_01', 'Hippopotamidae_Jaw_02'),
+        ('Hippopotamidae_Pelvis',),
+        (
+            'Hippopotamidae_Upperarm_{0}',
+            'Hippopotamidae_Arm_{0}',
+            'Hippopotamidae_Forearm_{0}',
+            'Hippopotamidae_Paw_{0}',
+        ),
+        (
+            'Hippopotamidae_Leg_{0}',
+            'Hippopotamidae_Foreleg_{0}',
+            'Hippopotamidae_Ankle_{0}',
+            'Hippopotamidae_Toe_{0}',
+        ),
+        ('Hippopotamidae_ear_{0}',),
+    ),
+    'rhinoceros': Limbs(
+        'rhino',
+        ('head',),
+        ('tail1', 'tail2'),
+        ('shoulder_{0}', 'leg_upper_{0}', 'leg_{0}', 'foot_front_{0}'),
+        ('thigh_{0}', 'thigh_{0}', 'leg_back_{0}', 'foot_back_{0}'),
+        ('ear_{0}',),
+    ),
+    'elephant': Limbs(
+        'elephantidae_asian',
+        ('Elephantidae_Head',),
+        _chain('Elephantidae_Tail_{}', range(1, 8)),
+        (
+            'Elephantidae_Arm_{0}',
+            'Elephantidae_Arm_{0}',
+            'Elephantidae_Forearm_{0}',
+            'Elephantidae_Hand_{0}',
+        ),
+        (
+            'Elephantidae_Leg_{0}',
+            'Elephantidae_Leg_{0}',
+            'Elephantidae_Shin_{0}',
+            'Elephantidae_Foot_{0}',
+        ),
+        ('Elephantidae_Ear_2_{0}', 'Elephantidae_Ear_3_{0}'),
+    ),
+    'lion': Limbs(
+        tuple(LION.split()),
+        ('head',),
+        ('tail', 'tail_end'),
+        ('foreleg_top_{0}', 'foreleg_{0}', 'forearm_{0}', 'forefoot_{0}'),
+        ('hip_{0}', 'thigh_{0}', 'shin_{0}', 'foot_{0}'),
+    ),
+    'tiger': Limbs(
+        'feline_blender',
+        ('head', 'jaw'),
+        _chain('tail_{}', range(1, 8)),
+        ('leg_front_top_{0}', 'leg_front_mid_{0}', 'leg_front_bot_{0}', 'leg_front_foot_{0}'),
+        ('leg_back_top_{0}', 'leg_back_mid_{0}', 'leg_back_bot_{0}', 'leg_back_foot_{0}'),
+        ('ear_{0}',),
+    ),
+    'wolf': Limbs(
+        'wolf',
+        ('Head', 'Jaw1'),
+        _chain('Tail{}', range(1, 5)),
+        ('FrontLeg1_{0}', 'FrontLeg2_{0}', 'FrontLeg3_{0}', 'FrontToe_{0}'),
+        ('BackLeg1_{0}', 'BackLeg2_{0}', 'BackLeg3_{0}', 'BackToe_{0}'),
+    ),
+    'mastiff': Limbs(
+        'mastiff',
+        ('Head', 'Jaw1'),
+        ('Tail1', 'Tail2', 'Tail2_001', 'Tail3', 'Tail4'),
+        ('FrontLeg1_{0}', 'FrontLeg2_{0}', 'FrontLeg3_{0}', 'FrontToe_{0}'),
+        ('BackLeg1_{0}', 'BackLeg2_{0}', 'BackLeg3_{0}', 'BackToe_{0}'),
+        ('ear2_{0}', 'ear3_{0}'),
+    ),
+    'wolfhound': Limbs(
+        'wolfhound',
+        ('Head', 'Jaw1'),
+        _chain('Tail{}', range(1, 6)),
+        ('FrontLeg1_{0}', 'FrontLeg2_{0}', 'FrontLeg3_{0}', 'FrontToe_{0}'),
+        ('BackLeg1_{0}', 'BackLeg2_{0}', 'BackLeg3_{0}', 'BackToe_{0}'),
+        ('ear1_{0}', 'ear2_{0}'),
+    ),
+    'fox': Limbs(
+        'fox_armature',
+        ('Fox_head', 'Fox_head2', 'Fox_jaw1'),
+        _chain('Fox_Tail{}', range(1, 5)),
+        ('Fox_FrontLeg1_{0}', 'Fox_FrontLeg2_{0}', 'Fox_FrontLeg3_{0}', 'Fox_FrontToe_{0}'),
+        ('Fox_BackLeg1_{0}', 'Fox_BackLeg2_{0}', 'Fox_BackLeg3_{0}', 'Fox_BackToe_{0}'),
+        ('Fox_ear_{0}',),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Animal:
+    """A mesh of a category.
+
+    Attributes:
+        mesh: its file in art/meshes/skeletal, without the ending.
+        limbs: its skeleton, a key of `LIMBS`.
+        places: where to put what the bones do not tell; None for what cannot be seen or is not
+            there.
+    """
+
+    mesh: str
+    limbs: str
+    places: dict[str, Place | None] = field(default_factory=dict)
+
+
+QUADRUPEDS: dict[str, list[Animal]] = {
+    'horse': [
+        Animal(f'horse_{breed}', 'horse')
+        for breed in ('celtic', 'barb', 'lusitano', 'marwari', 'persian', 'tessalian', 'breed')
+    ]
+    + [Animal('pony', 'horse')],
+    'zebra': [Animal('horse', 'horse'), Animal('zebra', 'zebra')],
+    'donkey': [Animal('donkey', 'donkey')],
+    'cow': [Animal(f'cattle_female_{a}', 'cattle') for a in 'ab'],
+    'bull': [Animal(f'bull_{a}', 'cattle') for a in 'ab'],
+    'zebu': [Animal('zebu', 'cattle')] + [Animal(f'sanga_cattle_{a}', 'cattle') for a in 'ab'],
+    'wildebeest': [Animal('wildebeest_adult', 'cattle')],
+    'deer': [Animal('deer_mesh', 'deer')],
+    'rabbit': [Animal(f'rabbit_0{i}', 'deer') for i in (1, 2)],
+    'camel': [Animal('camel', 'camel')],
+    'giraffe': [Animal('giraffe_adult', 'giraffe'), Animal('giraffe_infant', 'giraffe')],
+    'goat': [Animal('goat', 'goat'), Animal('goat_male', 'goat')],
+    'sheep': [Animal('sheep', 'sheep')],
+    'pig': [Animal('pig', 'pig'), Animal('animal_piglet', 'pig'), Animal('animal_boar', 'pig')],
+    'bear': [Animal('bear', 'bear'), Animal('bear_polar', 'bear')],
+    'hippopotamus': [Animal('fauna_hippopotamus', 'hippopotamus')],
+    'rhinoceros': [Animal('rhino', 'rhinoceros')],
+    'elephant': [
+        Animal(f'elephant_{kind}', 'elephant')
+        for kind in ('asian_male', 'african_bush', 'african_forest', 'african_baby')
+    ],
+    'lion': [Animal('animal_lion', 'lion'), Animal('animal_lioness', 'lion')],
+    'tiger': [Animal('tiger', 'tiger')],
+    'wolf': [Animal('wolf', 'wolf')],
+    'fox': [Animal('fox', 'fox')],
+    'dog': [Animal('mastiff_no_spikes', 'mastiff'), Animal('mastiff', 'mastiff')]
+    + [Animal('wolfhound', 'wolfhound')],
+}
