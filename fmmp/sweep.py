@@ -25,6 +25,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -213,35 +214,33 @@ def read_sweep(path: str | Path, root: str | Path, cfg_options: Sequence[str] = 
     for config in configs.values():
         _check_config(config, splits=settings['splits'] != [None])
 
+    # Seeds change last, so that a sweep that is cut short has as many of every row.
     runs = []
-    for row, config in configs.items():
-        for shots in settings['shots']:
-            for split in settings['splits']:
-                for seed in settings['seeds']:
-                    name = [f'seed{seed}']
-                    options = [f'{key}={value}' for key, value in settings['cfg_options'].items()]
-                    if shots is not None:
-                        name.insert(0, f'{shots}shot')
-                        options += [f'data.{subset}.num_shots={shots}' for subset in SUBSETS]
-                    if split is not None:
-                        name.insert(0, f'split{split}')
-                        options += [
-                            f'data.{subset}.valid_class_ids.split={split}' for subset in SUBSETS
-                        ]
-                    runs.append(
-                        Run(
-                            row,
-                            config,
-                            split,
-                            shots,
-                            seed,
-                            Path(root, Path(path).stem, folders[row], '_'.join(name)),
-                            (*options, *cfg_options),
-                            tuple(settings['train_arguments']),
-                            settings['checkpoint'],
-                            ('--matching-floor',) if settings['floors'] else (),
-                        )
-                    )
+    for seed, (row, config), shots, split in product(
+        settings['seeds'], configs.items(), settings['shots'], settings['splits']
+    ):
+        name = [f'seed{seed}']
+        options = [f'{key}={value}' for key, value in settings['cfg_options'].items()]
+        if shots is not None:
+            name.insert(0, f'{shots}shot')
+            options += [f'data.{subset}.num_shots={shots}' for subset in SUBSETS]
+        if split is not None:
+            name.insert(0, f'split{split}')
+            options += [f'data.{subset}.valid_class_ids.split={split}' for subset in SUBSETS]
+        runs.append(
+            Run(
+                row,
+                config,
+                split,
+                shots,
+                seed,
+                Path(root, Path(path).stem, folders[row], '_'.join(name)),
+                (*options, *cfg_options),
+                tuple(settings['train_arguments']),
+                settings['checkpoint'],
+                ('--matching-floor',) if settings['floors'] else (),
+            )
+        )
     return Sweep(runs, settings['metric'], bool(settings['floors']))
 
 

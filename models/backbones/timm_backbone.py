@@ -81,8 +81,8 @@ class TimmBackbone(nn.Module):
             )
         if not out_indices or not set(out_indices) <= set(range(len(STRIDES))):
             raise InputError(
-                f'model.backbone.out_indices={tuple(out_indices)}: choose from the maps 0, 1 and 2, '
-                'fine to coarse'
+                f'model.backbone.out_indices={tuple(out_indices)}: choose from the maps 0, 1 and '
+                '2, fine to coarse'
             )
         self.name, self.weights, self.frozen, self.norm_eval = model, weights, frozen, norm_eval
         self.model = create(model, options)
