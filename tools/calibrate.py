@@ -13,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from fmmp.apis import (  # not found? bash install.sh
     add_arguments,
+    init_distributed,
     init_model,
     read_config,
     run,
@@ -93,7 +93,7 @@ def main() -> None:
         if out is None:
             raise InputError('--out: name a file; the config has none beside which it could be')
         require_writable(out)
-    device = torch.device('cuda', args.gpu_id) if torch.cuda.is_available() else 'cpu'
+    device = init_distributed(gpu_id=args.gpu_id)
     model = init_model(config, args.checkpoint, device)
     if args.check and model.calibration is None:
         raise InputError(f'{out}: there is no calibration: leave --check out to fit one')

@@ -12,11 +12,10 @@ Without a config and a checkpoint, the starter finds them, which needs no traini
 import argparse
 from pathlib import Path
 
-import torch
-
 from fmmp.apis import (  # not found? bash install.sh
     add_arguments,
     estimate,
+    init_distributed,
     init_model,
     read_config,
     read_image,
@@ -62,7 +61,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Estimate, draw, and write the keypoints."""
     args = parse_args()
-    device = torch.device('cuda', args.gpu_id) if torch.cuda.is_available() else 'cpu'
+    device = init_distributed(gpu_id=args.gpu_id)
     config, checkpoint = resolve(read_config(args), args.checkpoint)
     require_checkpoint(config, checkpoint)
     support = read_support(args.support, args.keypoints)

@@ -105,6 +105,12 @@ class TestEpisode:
         return {'data': loaded - start, **parts, REST: rest}
 
 
+def describe(device: torch.device) -> str:
+    """A device's name, and how many threads the CPU gives."""
+    name = torch.cuda.get_device_name(device) if device.type == 'cuda' else 'CPU'
+    return f'{name}, {torch.get_num_threads()} threads'
+
+
 def median_times(run: Callable[[], Seconds], repeats: int = 5) -> Seconds:
     """The median of each part's seconds, after one run that does not count."""
     run()

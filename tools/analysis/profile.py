@@ -11,11 +11,10 @@ import argparse
 import sys
 
 sys.path.pop(0)  # this folder: cProfile would import this file for the standard library's
-import torch
-
 from fmmp.analysis.profiling import (  # not found? bash install.sh
     TestEpisode,
     TrainingStep,
+    describe,
     format_times,
     median_times,
     write_trace,
@@ -48,8 +47,7 @@ def main() -> None:
     if args.trace and TrainingStep not in kinds:
         raise InputError(f'--trace: leave it out: {config.model.type} has no training step')
     device = init_distributed(gpu_id=args.gpu_id)
-    name = torch.cuda.get_device_name(device) if device.type == 'cuda' else 'CPU'
-    print(f'{name}, {torch.get_num_threads()} threads')
+    print(describe(device))
     for kind in kinds:
         measured = kind(config, device, args.data)
         print('\n' + format_times(measured.title, median_times(measured, args.repeats)))
