@@ -136,7 +136,14 @@ def test_a_run_that_fails_stops_no_other_and_is_reported_with_its_last_words(swe
     assert [run.seed for run in failures] == [1, 1]
     assert all('output.txt: error: no such file' in text for text in failures.values())
     assert sum(run.results.exists() for run in sweep.runs) == 4
-    assert ('test.py', sweep.runs[1].work_dir) not in scripts.calls
+    assert all(('test.py', run.work_dir) not in scripts.calls for run in failures)
+
+
+def test_every_row_has_a_seed_before_any_has_the_next(sweep_of):
+    sweep = sweep_of(seeds=[0, 1, 2])
+    rows = len({run.row for run in sweep.runs})
+    assert rows > 1
+    assert [run.seed for run in sweep.runs] == [0] * rows + [1] * rows + [2] * rows
 
 
 def test_an_interrupt_begins_nothing_more(sweep_of):
