@@ -15,6 +15,8 @@ from fmmp.datasets.mp100.local_copies import read_sources, write_template
 from fmmp.datasets.mp100.prepare import format_report as format_prepare
 from fmmp.datasets.mp100.prepare import prepare
 from fmmp.datasets.mp100.show import draw_sheet, find_instances, sheet_name
+from fmmp.datasets.mp100.shrink import format_report as format_shrink
+from fmmp.datasets.mp100.shrink import shrink
 from fmmp.datasets.mp100.stats import draw_figure, stats, to_csv
 from fmmp.datasets.mp100.stats import format_report as format_stats
 from fmmp.datasets.mp100.unify import find_annotation_files, unify
@@ -63,6 +65,21 @@ def run_check(args: argparse.Namespace) -> tuple[str, dict, int]:
         write_json(usable, args.write_usable)
         text += f'\n{args.write_usable}: {len(usable["annotations"])} usable annotations'
     return text, report, 0 if all_run(report, on_usable=bool(args.write_usable)) else 1
+
+
+def run_shrink(args: argparse.Namespace) -> tuple[str, dict, int]:
+    """Write a copy of a data set no larger than crops need it."""
+    report = shrink(
+        args.unified,
+        args.images,
+        args.out,
+        args.side,
+        None if args.png else args.quality,
+        args.workers,
+        Progress('images'),
+        args.dry_run,
+    )
+    return format_shrink(report), report, 0
 
 
 def run_stats(args: argparse.Namespace) -> tuple[str, dict, int]:
@@ -143,6 +160,16 @@ def parse_args() -> argparse.Namespace:
     sub.add_argument('--queries', type=int, default=15, help='queries of a test episode [15]')
     sub.add_argument('--write-usable', metavar='FILE', help='write a file of what is usable')
     sub.add_argument('--workers', type=int, help='threads that read images [processors]')
+
+    sub = command('shrink', run_shrink, 'write a copy no larger than crops need it')
+    sub.add_argument('unified', help='unified annotation file')
+    sub.add_argument('--images', required=True, help='the image folder')
+    sub.add_argument('--out', required=True, metavar='FOLDER', help='folder of the copy')
+    sub.add_argument('--side', type=int, default=320, help="pixels of an object's crop [320]")
+    kind = sub.add_mutually_exclusive_group()
+    kind.add_argument('--quality', type=int, default=95, help='of JPEG [95]')
+    kind.add_argument('--png', action='store_true', help='write PNG, without loss')
+    sub.add_argument('--workers', type=int, help='threads [processors]')
 
     sub = command('stats', run_stats, 'count categories, instances, keypoints and links')
     sub.add_argument('unified', help='unified annotation file')
