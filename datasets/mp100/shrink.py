@@ -6,66 +6,27 @@ annotations follow.
 
 from __future__ import annotations
 
-import math
 import os
-import shutil
 from collections import defaultdict
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
 from PIL import Image
 
 from fmmp.errors import InputError
-from fmmp.files import atomic_path, remove_unfinished, write_json
+from fmmp.files import remove_unfinished, write_json
 
 from ..annotations import Instance, load_annotations
 from ..coco import read_coco, read_json, stays_inside
-from ..crop import MARGIN, clean_box
+from ..crop import clean_box
 from ..episodes import evaluation_pairs
 from ..metrics import copy_support, evaluate_pairs, mean_metrics
 from .images import Progress, examine_image
 from .oddities import no_instance
+from .shrunk_image import Plan, moved_annotation, plan_image, write_image
 
-KEPT = 1.6
-"""The side of what is kept around an object, in sides of its crop.
-
-Training widens crops by up to 15 % and turns them by up to 30°: 1.15 (cos 30° + sin 30°) = 1.571.
-"""
 NUM_QUERIES, NUM_EPISODES = 15, 20  # of the pairs on which copying is scored
 SETTINGS, ANNOTATIONS, IMAGES = 'shrunk.json', 'annotations/unified.json', 'images'
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What becomes of an image.
-
-    Attributes:
-        source: its path in the image folder.
-        target: its path in the copy's.
-        region: x, y, width, height of what is kept, whole pixels.
-        size: its new width and height.
-        whole: whether the file stays as it is.
-    """
-
-    source: str
-    target: str
-    region: tuple[int, int, int, int]
-    size: tuple[int, int]
-    whole: bool
-
-    @property
-    def scale(self) -> tuple[float, float]:
-        """New pixels a pixel, along x and y."""
-        return self.size[0] / self.region[2], self.size[1] / self.region[3]
-
-    def move(self, x: float, y: float) -> list[float]:
-        """Where a point lies in the copy; pixels' centres are whole numbers in both."""
-        starts = zip((x, y), self.region[:2], self.scale, strict=True)
-        return [round((v - start) * scale + (scale - 1) / 2, 4) for v, start, scale in starts]
 
 
 def shrink(
@@ -159,34 +120,10 @@ def _plan(content: dict, side: int, quality: int | None) -> dict[str, Plan]:
         name, size = image['file_name'], (int(image['width']), int(image['height']))
         if not stays_inside(name):
             raise InputError(f'image {image["id"]} has the file_name {name!r}: unify the file')
-        plans[name] = _plan_image(name, size, boxes[name], side, quality)
+        plans[name] = plan_image(name, size, boxes[name], side, quality)
     if len({plan.target for plan in plans.values()}) < len(plans):
         raise InputError('two images would have one name in the copy, such as a and a.jpg')
     return plans
-
-
-def _plan_image(
-    name: str,
-    size: tuple[int, int],
-    boxes: Sequence[Sequence[float]],
-    side: int,
-    quality: int | None,
-) -> Plan:
-    objects = np.array(boxes or [(0, 0, *size)], float)
-    crops = MARGIN * objects[:, 2:].max(1)
-    centers = objects[:, :2] + objects[:, 2:] / 2
-    reach = KEPT * crops[:, None] / 2
-    low = np.floor((centers - reach).min(0)).clip(0)
-    high = np.minimum(np.ceil((centers + reach).max(0)) + 1, size)
-    factor = min(1, side / crops.min())
-    width, height = (high - low).astype(int).tolist()
-    region = (*low.astype(int).tolist(), width, height)
-    whole = factor == 1 and region == (0, 0, *size)
-    new = (math.ceil(width * factor), math.ceil(height * factor))
-    suffixes = ('.png',) if quality is None else ('.jpg', '.jpeg')
-    if not whole and not name.lower().endswith(suffixes):
-        return Plan(name, name + suffixes[0], region, new, whole)
-    return Plan(name, name, region, new, whole)
 
 
 def _require_same_settings(out: Path, settings: dict) -> None:
@@ -248,35 +185,6 @@ def _is_done(plan: Plan, source: Path, target: Path) -> bool:
         return False
 
 
-def write_image(plan: Plan, source: Path, target: Path, quality: int | None) -> None:
-    """Cut, shrink and encode an image, or copy its file.
-
-    Args:
-        plan: what to do.
-        source: the file to read.
-        target: the file to write.
-        quality: of JPEG; None for PNG.
-
-    Raises:
-        OSError: the source cannot be read, or the target not written.
-    """
-    with atomic_path(target) as scratch:
-        if plan.whole:
-            shutil.copyfile(source, scratch)
-            return
-        pixels = cv2.imread(str(source), cv2.IMREAD_COLOR)  # as training reads it, upright
-        if pixels is None:
-            raise OSError(f'{source}: OpenCV cannot read it')
-        x, y, width, height = plan.region
-        pixels = pixels[y : y + height, x : x + width]
-        if plan.size != (width, height):
-            pixels = cv2.resize(pixels, plan.size, interpolation=cv2.INTER_AREA)
-        kind, options = '.png', []
-        if quality is not None:
-            kind, options = '.jpg', [cv2.IMWRITE_JPEG_QUALITY, quality]
-        scratch.write_bytes(cv2.imencode(kind, pixels, options)[1].tobytes())
-
-
 def _move_annotations(content: dict, plans: dict[str, Plan]) -> dict:
     """The content of the copy's annotation file."""
     images = {image['id']: image for image in content['images']}
@@ -285,43 +193,13 @@ def _move_annotations(content: dict, plans: dict[str, Plan]) -> dict:
         image = images.get(annotation['image_id'])
         plan = image and plans[image['file_name']]
         unchanged = plan is None or plan.whole
-        moved.append(annotation if unchanged else _moved(annotation, image, plan))
+        moved.append(annotation if unchanged else moved_annotation(annotation, image, plan))
     entries = []
     for image in content['images']:
         plan = plans[image['file_name']]
         width, height = plan.size
         entries.append({**image, 'file_name': plan.target, 'width': width, 'height': height})
     return {**content, 'images': entries, 'annotations': moved}
-
-
-def _moved(annotation: dict, image: dict, plan: Plan) -> dict:
-    """An annotation in the copy; unlabelled keypoints keep their numbers, which mean no place."""
-    result = dict(annotation)
-    scale_x, scale_y = plan.scale
-    if 'bbox' in annotation:
-        x, y, w, h = annotation['bbox']
-        if no_instance(annotation, image) is None:
-            # Reading clips a box and takes a pixel off its sides; what is left shall be the same.
-            x, y, w, h = clean_box(annotation['bbox'], image['width'], image['height'])
-            size = [w * scale_x + 1, h * scale_y + 1]
-        else:
-            size = [w * scale_x, h * scale_y]
-        result['bbox'] = [*plan.move(x, y), *(round(value, 4) for value in size)]
-    if annotation.get('area'):
-        result['area'] = annotation['area'] * scale_x * scale_y
-    values = list(annotation.get('keypoints') or ())
-    for start in range(0, len(values), 3):
-        if values[start + 2] > 0:
-            values[start : start + 2] = plan.move(*values[start : start + 2])
-    if values:
-        result['keypoints'] = values
-    outlines = result.pop('segmentation', None)
-    if isinstance(outlines, list) and all(isinstance(x, list) for x in outlines):
-        points = [zip(outline[::2], outline[1::2], strict=False) for outline in outlines]
-        result['segmentation'] = [
-            [v for xy in outline for v in plan.move(*xy)] for outline in points
-        ]
-    return result
 
 
 def _score_copying(ann_file: str | Path) -> dict[str, float]:
@@ -349,7 +227,7 @@ def format_report(report: dict) -> str:
     lines = [
         f'{report["images"]} images: {report["shrunk"]} shrunk, {cut} only cut, '
         f'{report["as_they_are"]} copied as they are',
-        f'pixels: {before / 1e6:.1f} million, then {after / 1e6:.1f}, {before / after:.1f} times fewer',
+        f'pixels: {before / 1e6:.1f} million, then {after / 1e6:.1f}, or 1 of {before / after:.1f}',
     ]
     if 'bytes' in report:
         before, after = report['bytes']
