@@ -46,14 +46,17 @@ class Body:
         self.size = float(np.ptp(mesh.vertices, axis=0).max())
 
     def joint(self, bone: str) -> np.ndarray | None:
-        """Where a bone begins, (3,); None for a bone that the model lacks."""
+        """Where a bone begins, (3,), or the middle of two ('one|two'); None for one it lacks."""
+        if '|' in bone:
+            ends = [self.joint(one) for one in bone.split('|')]
+            return None if any(end is None for end in ends) else np.mean(ends, axis=0)
         number = self.number.get(bone)
         return None if number is None or number in self.lacking else self.mesh.bind[number, :3, 3]
 
     def follow(self, bone: str) -> Point | None:
         """The joint where a bone begins, inside the body."""
         at = self.joint(bone)
-        if at is None:
+        if at is None or bone not in self.number:
             return None
         bones = np.array([self.number[bone], NO_BONE, NO_BONE, NO_BONE])
         return Point(at, bones, np.array([1.0, 0, 0, 0]))
@@ -62,6 +65,11 @@ class Body:
         """A point (3,) that moves as the nearest vertex does."""
         nearest = ((self.mesh.vertices - at) ** 2).sum(1).argmin()
         return Point(np.asarray(at), self.mesh.bones[nearest], self.mesh.weights[nearest])
+
+    def vertex(self, at: Sequence[float]) -> Point:
+        """The vertex nearest a point (3,)."""
+        nearest = ((self.mesh.vertices - at) ** 2).sum(1).argmin()
+        return self.on_skin(self.mesh.vertices[nearest])
 
     def outward(self, start: np.ndarray, way: Sequence[float]) -> Point | None:
         """Where a ray first leaves the body; None where it does not."""
@@ -82,7 +90,7 @@ class Body:
             q = np.cross(to, one)
             v = q @ way / determinant
             t = (two * q).sum(1) / determinant
-            met = (u >= 0) & (v >= 0) & (u + v <= 1) & (t > 0)
+            met = (u >= -1e-6) & (v >= -1e-6) & (u + v <= 1 + 2e-6) & (t > 0)
         return t[met & (determinant < 0 if leaving else determinant > 0)]
 
     def at_side(self, y: float, z: float, left: bool) -> Point | None:

@@ -1,15 +1,19 @@
 """What is known of 0 A.D.'s animals: which meshes are of one kind, and where their keypoints lie.
 
 Bones' names are those of the standard skeletons. '{0}' and '{1}' stand for a side's short and long
-name. Left is told by the place, as some skeletons are named from in front. Places are (y, z) in the
-mesh's bind pose, turned to face z.
+name, '{2}' for what else tells them apart; 'one|two' is the middle of two joints. Left is told by
+the place, as some skeletons are named from in front.
+
+Places are in the mesh's bind pose, turned to face z, read off pictures of it: (y, z) is the skin
+there, on both sides or on the middle plane; (x, y, z) is the nearest vertex, and its like on the
+right.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-Place = tuple[float, float]
+Place = tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -18,12 +22,14 @@ class Limbs:
 
     Attributes:
         skeleton: its file, or the bones' names where the package has no file.
-        head: bones whose skin the nose is the foremost of.
+        head: bones whose skin the nose is the outermost of.
         tail: bones, the first one beginning at the tail's base.
         front: shoulder, elbow, wrist and foot of a side.
         hind: hip, knee, hock and foot of a side.
-        ear: of a side, '' for none.
+        ear: bones of a side, none where an animal has no bones for ears.
         sides: short and long name of left, and of right.
+        nose_way: the direction in which the nose is outermost.
+        ear_way: that of the ears' tips, on the left; None for farthest from where they begin.
     """
 
     skeleton: str | tuple[str, ...]
@@ -32,7 +38,9 @@ class Limbs:
     front: tuple[str, str, str, str]
     hind: tuple[str, str, str, str]
     ear: tuple[str, ...] = ()
-    sides: tuple[tuple[str, str], tuple[str, str]] = (('L', 'left'), ('R', 'right'))
+    sides: tuple[tuple[str, ...], tuple[str, ...]] = (('L', 'left'), ('R', 'right'))
+    nose_way: tuple[float, float, float] = (0, 0, 1)
+    ear_way: tuple[float, float, float] | None = None
 
 
 def _chain(pattern: str, numbers: range) -> tuple[str, ...]:
@@ -41,7 +49,8 @@ def _chain(pattern: str, numbers: range) -> tuple[str, ...]:
 
 LOWER = (('l', 'left'), ('r', 'right'))
 LION = (
-    'root pelvis rump spine chest neck head shoulder_L foreleg_top_L foreleg_L forearm_L forefoot_L '
+    'root pelvis rump spine chest neck head '
+    'shoulder_L foreleg_top_L foreleg_L forearm_L forefoot_L '
     'shoulder_R foreleg_top_R foreleg_R forearm_R forefoot_R '
     'hip_L thigh_L shin_L foot_L hip_R thigh_R shin_R foot_R tail tail_end'
 )
@@ -181,27 +190,29 @@ LIMBS = {
     ),
     'elephant': Limbs(
         'elephantidae_asian',
-        ('Elephantidae_Head',),
+        ('Elephantidae_Trunk_10', 'Elephantidae_Trunk_11'),
         _chain('Elephantidae_Tail_{}', range(1, 8)),
         (
-            'Elephantidae_Arm_{0}',
+            'Elephantidae_Shouder_{0}|Elephantidae_Arm_{0}',
             'Elephantidae_Arm_{0}',
             'Elephantidae_Forearm_{0}',
             'Elephantidae_Hand_{0}',
         ),
         (
-            'Elephantidae_Leg_{0}',
-            'Elephantidae_Leg_{0}',
+            'Elephantidae_Pelvis|Elephantidae_Leg_{0}',
             'Elephantidae_Shin_{0}',
+            'Elephantidae_Foot_{0}',
             'Elephantidae_Foot_{0}',
         ),
         ('Elephantidae_Ear_2_{0}', 'Elephantidae_Ear_3_{0}'),
+        nose_way=(0, -1, 0),
+        ear_way=(1, 0, -0.5),
     ),
     'lion': Limbs(
         tuple(LION.split()),
         ('head',),
         ('tail', 'tail_end'),
-        ('foreleg_top_{0}', 'foreleg_{0}', 'forearm_{0}', 'forefoot_{0}'),
+        ('foreleg_top_{0}', 'foreleg_{0}', 'forefoot_{0}', 'forefoot_{0}'),
         ('hip_{0}', 'thigh_{0}', 'shin_{0}', 'foot_{0}'),
     ),
     'tiger': Limbs(
@@ -240,8 +251,9 @@ LIMBS = {
         ('Fox_head', 'Fox_head2', 'Fox_jaw1'),
         _chain('Fox_Tail{}', range(1, 5)),
         ('Fox_FrontLeg1_{0}', 'Fox_FrontLeg2_{0}', 'Fox_FrontLeg3_{0}', 'Fox_FrontToe_{0}'),
-        ('Fox_BackLeg1_{0}', 'Fox_BackLeg2_{0}', 'Fox_BackLeg3_{0}', 'Fox_BackToe_{0}'),
+        ('Fox_{2}BackLeg1_{0}', 'Fox_BackLeg2_{0}', 'Fox_BackLeg3_{0}', 'Fox_BackToe_{0}'),
         ('Fox_ear_{0}',),
+        (('L', 'left', ''), ('R', 'right', 'Fox_')),
     ),
 }
 
@@ -262,36 +274,131 @@ class Animal:
     places: dict[str, Place | None] = field(default_factory=dict)
 
 
+CATTLE: dict[str, Place | None] = {
+    'shoulder': (2.25, 1.7),
+    'elbow': (1.65, 1.2),
+    'hip': (2.65, -1.0),
+    'knee': (1.8, -0.8),
+    'eye': (2.8, 3.02),
+}
+HORSE: dict[str, Place | None] = {'eye': (4.81, 3.35), 'tail tip': (0.5, -2.9)}
+
 QUADRUPEDS: dict[str, list[Animal]] = {
     'horse': [
-        Animal(f'horse_{breed}', 'horse')
-        for breed in ('celtic', 'barb', 'lusitano', 'marwari', 'persian', 'tessalian', 'breed')
-    ]
-    + [Animal('pony', 'horse')],
-    'zebra': [Animal('horse', 'horse'), Animal('zebra', 'zebra')],
-    'donkey': [Animal('donkey', 'donkey')],
-    'cow': [Animal(f'cattle_female_{a}', 'cattle') for a in 'ab'],
-    'bull': [Animal(f'bull_{a}', 'cattle') for a in 'ab'],
-    'zebu': [Animal('zebu', 'cattle')] + [Animal(f'sanga_cattle_{a}', 'cattle') for a in 'ab'],
-    'wildebeest': [Animal('wildebeest_adult', 'cattle')],
-    'deer': [Animal('deer_mesh', 'deer')],
-    'rabbit': [Animal(f'rabbit_0{i}', 'deer') for i in (1, 2)],
-    'camel': [Animal('camel', 'camel')],
-    'giraffe': [Animal('giraffe_adult', 'giraffe'), Animal('giraffe_infant', 'giraffe')],
-    'goat': [Animal('goat', 'goat'), Animal('goat_male', 'goat')],
-    'sheep': [Animal('sheep', 'sheep')],
-    'pig': [Animal('pig', 'pig'), Animal('animal_piglet', 'pig'), Animal('animal_boar', 'pig')],
-    'bear': [Animal('bear', 'bear'), Animal('bear_polar', 'bear')],
-    'hippopotamus': [Animal('fauna_hippopotamus', 'hippopotamus')],
-    'rhinoceros': [Animal('rhino', 'rhinoceros')],
-    'elephant': [
-        Animal(f'elephant_{kind}', 'elephant')
-        for kind in ('asian_male', 'african_bush', 'african_forest', 'african_baby')
+        *(
+            Animal(f'horse_{breed}', 'horse', HORSE)
+            for breed in ('celtic', 'barb', 'lusitano', 'marwari', 'persian', 'tessalian')
+        ),
+        Animal('horse_breed', 'horse', {'eye': (3.745, 2.46), 'tail tip': (1.45, -1.85)}),
+        Animal('pony', 'horse'),
     ],
-    'lion': [Animal('animal_lion', 'lion'), Animal('animal_lioness', 'lion')],
-    'tiger': [Animal('tiger', 'tiger')],
-    'wolf': [Animal('wolf', 'wolf')],
-    'fox': [Animal('fox', 'fox')],
-    'dog': [Animal('mastiff_no_spikes', 'mastiff'), Animal('mastiff', 'mastiff')]
-    + [Animal('wolfhound', 'wolfhound')],
+    'zebra': [Animal('horse', 'horse'), Animal('zebra', 'zebra', {'shoulder': (1.75, 1.25)})],
+    'donkey': [
+        Animal('donkey', 'donkey', {'eye': (2.6, 2.33), 'ear tip': (0.2, 3.55, 2.09)}),
+    ],
+    'cow': [Animal(f'cattle_female_{a}', 'cattle', CATTLE) for a in 'ab'],
+    'bull': [Animal(f'bull_{a}', 'cattle', CATTLE) for a in 'ab'],
+    'zebu': [
+        Animal('zebu', 'cattle', {**CATTLE, 'eye': (2.84, 3.02)}),
+        *(Animal(f'sanga_cattle_{a}', 'cattle', CATTLE) for a in 'ab'),
+    ],
+    'wildebeest': [Animal('wildebeest_adult', 'cattle', {**CATTLE, 'eye': None})],
+    'deer': [
+        Animal('deer_mesh', 'deer', {'eye': (3.135, 1.825), 'ear tip': (0.25, 3.7, 1.63)}),
+    ],
+    'rabbit': [
+        Animal(
+            f'rabbit_0{i}',
+            'deer',
+            {
+                'eye': (0.478, 0.605),
+                'ear tip': (0.1, 0.93, 0.43),
+                'shoulder': (0.42, 0.05),
+                'elbow': (0.14, 0.03),
+                'wrist': None,
+                'knee': None,
+            },
+        )
+        for i in (1, 2)
+    ],
+    'camel': [Animal('camel', 'camel')],
+    'giraffe': [
+        Animal('giraffe_adult', 'giraffe', {'eye': (11.67, 5.02), 'ear tip': (0.6, 12.3, 4.0)}),
+        Animal('giraffe_infant', 'giraffe'),
+    ],
+    'goat': [
+        Animal('goat', 'goat', {'eye': (2.14, 1.97), 'ear tip': (0.3, 2.57, 1.65)}),
+        Animal('goat_male', 'goat', {'eye': (2.14, 1.97), 'ear tip': (0.36, 2.57, 1.65)}),
+    ],
+    'sheep': [Animal('sheep', 'sheep', {'ear tip': (0.39, 1.6, 1.2), 'tail tip': None})],
+    'pig': [
+        Animal(
+            mesh,
+            'pig',
+            {
+                'eye': (1.0, 1.24),
+                'ear tip': (0.36, 1.455, 1.107),
+                'shoulder': (0.95, 0.35),
+                'hip': (1.05, -1.1),
+            },
+        )
+        for mesh in ('pig', 'animal_piglet')
+    ]
+    + [
+        Animal(
+            'animal_boar',
+            'pig',
+            {
+                'shoulder': (1.05, 0.45),
+                'hip': (1.1, -1.3),
+                'hock': (0.42, -1.38),
+                'tail tip': None,
+            },
+        )
+    ],
+    'bear': [
+        Animal(
+            mesh,
+            'bear',
+            {
+                'eye': (2.43, 2.56),
+                'ear tip': (0.42, 2.79, 2.15),
+                'tail base': (2.6, -2.02),
+                'tail tip': None,
+            },
+        )
+        for mesh in ('bear', 'bear_polar')
+    ],
+    'hippopotamus': [
+        Animal(
+            'fauna_hippopotamus',
+            'hippopotamus',
+            {'eye': (3.145, 3.545), 'ear tip': (0.5, 3.7, 3.25), 'tail tip': (2.08, -2.78)},
+        )
+    ],
+    'rhinoceros': [
+        Animal(
+            'rhino',
+            'rhinoceros',
+            {'eye': (1.495, 3.2), 'nose': (1.05, 3.75), 'knee': (1.4, -1.45)},
+        )
+    ],
+    'elephant': [
+        Animal('elephant_asian_male', 'elephant', {'eye': (6.22, 5.31)}),
+        Animal('elephant_african_bush', 'elephant'),
+        Animal('elephant_african_forest', 'elephant'),
+        Animal('elephant_african_baby', 'elephant', {'eye': (2.09, 1.68)}),
+    ],
+    'lion': [
+        Animal('animal_lion', 'lion', {'eye': (2.85, 2.27)}),
+        Animal('animal_lioness', 'lion', {'eye': (2.96, 2.31), 'ear tip': (0.4, 3.25, 2.1)}),
+    ],
+    'tiger': [Animal('tiger', 'tiger', {'eye': (2.115, 2.755), 'shoulder': (1.75, 1.4)})],
+    'wolf': [Animal('wolf', 'wolf', {'eye': (1.888, 1.51), 'ear tip': (0.19, 2.285, 1.29)})],
+    'fox': [Animal('fox', 'fox', {'eye': (1.221, 1.034)})],
+    'dog': [
+        Animal('mastiff_no_spikes', 'mastiff'),
+        Animal('mastiff', 'mastiff'),
+        Animal('wolfhound', 'wolfhound', {'eye': (2.5, 1.5)}),
+    ],
 }

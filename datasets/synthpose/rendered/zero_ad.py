@@ -214,7 +214,7 @@ def place(points: Sequence[Point | None], mesh: Mesh, states: np.ndarray | None)
 def quadruped_points(body: Body, animal: Animal) -> dict[str, Point | None]:
     """The keypoints of a four-legged animal by name, those that are found."""
     limbs = LIMBS[animal.limbs]
-    result: dict[str, Point | None] = {'nose': body.tip(limbs.head, (0, 0, 1), middle=True)}
+    result: dict[str, Point | None] = {'nose': body.tip(limbs.head, limbs.nose_way, middle=True)}
     base = body.joint(limbs.tail[0])
     if base is not None:
         result['tail base'] = body.outward(base, (0, 0.6, -0.8))
@@ -233,8 +233,10 @@ def quadruped_points(body: Body, animal: Animal) -> dict[str, Point | None]:
                 result[f'{word} {name}'] = body.outward(joint, way) or body.follow(bone)
         ears = [bone.format(*side) for bone in limbs.ear]
         base = body.joint(ears[0]) if ears else None
-        if base is not None:
+        if base is not None and limbs.ear_way is None:
             result[f'{word} ear tip'] = body.farthest(ears, base)
+        elif base is not None:
+            result[f'{word} ear tip'] = body.tip(ears, limbs.ear_way * np.array([way[0], 1, 1]))
     elbow = result.get('left elbow')
     if elbow is not None:
         start = np.array([0, elbow.at[1], elbow.at[2]])
@@ -242,7 +244,12 @@ def quadruped_points(body: Body, animal: Animal) -> dict[str, Point | None]:
     for name, at in animal.places.items():
         if name in MIDDLE:
             result[name] = at and body.on_skin(np.array([0, *at]))
-        else:
-            for word in ('left', 'right'):
-                result[f'{word} {name}'] = at and body.at_side(*at, left=word == 'left')
+            continue
+        for word, side in (('left', 1), ('right', -1)):
+            if at is None:
+                result[f'{word} {name}'] = None
+            elif len(at) == 2:
+                result[f'{word} {name}'] = body.at_side(*at, left=side > 0)
+            else:
+                result[f'{word} {name}'] = body.vertex(np.array([side, 1, 1]) * at)
     return result

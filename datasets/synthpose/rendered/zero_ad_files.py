@@ -8,7 +8,6 @@ front, as `model` says.
 
 from __future__ import annotations
 
-import struct
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
@@ -127,8 +126,13 @@ def read_mesh(data: bytes, name: str) -> Mesh:
     if not sets:
         raise InputError(f'{name}: a mesh without places in a texture')
     vertex = np.dtype(
-        [('at', '<f4', 3), ('normal', '<f4', 3), ('uv', '<f4', (sets, 2))]
-        + [('bones', 'u1', 4), ('weights', '<f4', 4)]
+        [
+            ('at', '<f4', 3),
+            ('normal', '<f4', 3),
+            ('uv', '<f4', (sets, 2)),
+            ('bones', 'u1', 4),
+            ('weights', '<f4', 4),
+        ]
     )
     vertices = file.array(vertex, count)
     faces = file.array('<u2', file.number(), 3).astype(np.int32)
