@@ -282,6 +282,12 @@ CATTLE: dict[str, Place | None] = {
     'eye': (2.8, 3.02),
 }
 HORSE: dict[str, Place | None] = {'eye': (4.81, 3.35), 'tail tip': (0.5, -2.9)}
+PIG: dict[str, Place] = {
+    'eye': (1.02, 1.16),
+    'ear tip': (0.36, 1.455, 1.107),
+    'shoulder': (0.95, 0.35),
+    'hip': (1.05, -1.1),
+}
 
 QUADRUPEDS: dict[str, list[Animal]] = {
     'horse': [
@@ -290,7 +296,7 @@ QUADRUPEDS: dict[str, list[Animal]] = {
             for breed in ('celtic', 'barb', 'lusitano', 'marwari', 'persian', 'tessalian')
         ),
         Animal('horse_breed', 'horse', {'eye': (3.745, 2.46), 'tail tip': (1.45, -1.85)}),
-        Animal('pony', 'horse'),
+        Animal('pony', 'horse', {'eye': (3.826, 2.62)}),
     ],
     'zebra': [Animal('horse', 'horse'), Animal('zebra', 'zebra', {'shoulder': (1.75, 1.25)})],
     'donkey': [
@@ -302,7 +308,9 @@ QUADRUPEDS: dict[str, list[Animal]] = {
         Animal('zebu', 'cattle', {**CATTLE, 'eye': (2.84, 3.02)}),
         *(Animal(f'sanga_cattle_{a}', 'cattle', CATTLE) for a in 'ab'),
     ],
-    'wildebeest': [Animal('wildebeest_adult', 'cattle', {**CATTLE, 'eye': None})],
+    'wildebeest': [
+        Animal('wildebeest_adult', 'cattle', {**CATTLE, 'eye': None, 'tail base': (2.75, -1.75)})
+    ],
     'deer': [
         Animal('deer_mesh', 'deer', {'eye': (3.135, 1.825), 'ear tip': (0.25, 3.7, 1.63)}),
     ],
@@ -324,27 +332,20 @@ QUADRUPEDS: dict[str, list[Animal]] = {
     'camel': [Animal('camel', 'camel')],
     'giraffe': [
         Animal('giraffe_adult', 'giraffe', {'eye': (11.67, 5.02), 'ear tip': (0.6, 12.3, 4.0)}),
-        Animal('giraffe_infant', 'giraffe'),
+        Animal('giraffe_infant', 'giraffe', {'eye': (7.0, 3.0), 'ear tip': (0.36, 7.38, 2.38)}),
     ],
     'goat': [
-        Animal('goat', 'goat', {'eye': (2.14, 1.97), 'ear tip': (0.3, 2.57, 1.65)}),
-        Animal('goat_male', 'goat', {'eye': (2.14, 1.97), 'ear tip': (0.36, 2.57, 1.65)}),
+        Animal(mesh, 'goat', {'eye': (2.172, 1.83), 'ear tip': (0.42, 2.57, 1.6)})
+        for mesh in ('goat', 'goat_male')
     ],
     'sheep': [Animal('sheep', 'sheep', {'ear tip': (0.39, 1.6, 1.2), 'tail tip': None})],
     'pig': [
+        Animal('pig', 'pig', PIG),
         Animal(
-            mesh,
+            'animal_piglet',
             'pig',
-            {
-                'eye': (1.0, 1.24),
-                'ear tip': (0.36, 1.455, 1.107),
-                'shoulder': (0.95, 0.35),
-                'hip': (1.05, -1.1),
-            },
-        )
-        for mesh in ('pig', 'animal_piglet')
-    ]
-    + [
+            {name: tuple(0.437 * number for number in at) for name, at in PIG.items()},
+        ),
         Animal(
             'animal_boar',
             'pig',
@@ -354,7 +355,7 @@ QUADRUPEDS: dict[str, list[Animal]] = {
                 'hock': (0.42, -1.38),
                 'tail tip': None,
             },
-        )
+        ),
     ],
     'bear': [
         Animal(
@@ -373,7 +374,7 @@ QUADRUPEDS: dict[str, list[Animal]] = {
         Animal(
             'fauna_hippopotamus',
             'hippopotamus',
-            {'eye': (3.145, 3.545), 'ear tip': (0.5, 3.7, 3.25), 'tail tip': (2.08, -2.78)},
+            {'eye': (3.153, 3.39), 'ear tip': (0.6, 3.71, 3.04), 'tail tip': (2.08, -2.78)},
         )
     ],
     'rhinoceros': [
@@ -385,8 +386,8 @@ QUADRUPEDS: dict[str, list[Animal]] = {
     ],
     'elephant': [
         Animal('elephant_asian_male', 'elephant', {'eye': (6.22, 5.31)}),
-        Animal('elephant_african_bush', 'elephant'),
-        Animal('elephant_african_forest', 'elephant'),
+        Animal('elephant_african_bush', 'elephant', {'eye': (7.1, 5.9)}),
+        Animal('elephant_african_forest', 'elephant', {'eye': (5.0, 4.23)}),
         Animal('elephant_african_baby', 'elephant', {'eye': (2.09, 1.68)}),
     ],
     'lion': [
