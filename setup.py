@@ -45,6 +45,7 @@ setup(
         'formats': ['ndx-pose>=0.2', 'pynwb>=4', 'sleap-io>=0.9'],
         'logs': ['tensorboard'],
         'mp100': ['h5py'],
+        'render': ['moderngl>=5.8', 'trimesh>=4'],
         'serve': ['starlette', 'uvicorn'],
         'test': [
             'cvat-sdk',

@@ -16,7 +16,7 @@ class Part:
     """Triangles of one texture.
 
     Attributes:
-        vertices, normals: (V, 3), float32.
+        vertices, normals: (V, 3), float32; every vertex belongs to a face.
         uv: (V, 2), float32, (0, 0) being the texture's first pixel.
         faces: (F, 3), int32.
         texture: (H, W, 4), uint8, RGBA; alpha below 0.4 is cut away.
@@ -78,3 +78,17 @@ class Category:
     models: list[Model]
     swap: list[int] = field(default_factory=list)
     turn: float = np.pi
+
+
+@dataclass
+class Entry:
+    """A category that is read when it is drawn.
+
+    Attributes:
+        name, kind: the category's.
+        read: reads it; raises InputError where its files are broken.
+    """
+
+    name: str
+    kind: str
+    read: Callable[[], Category]

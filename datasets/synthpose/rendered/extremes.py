@@ -1,0 +1,71 @@
+"""Keypoints of rigid models: the points that lie farthest in named directions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .model import Part
+
+SAMPLES = 4000  # points on a model's surface, besides its vertices
+
+
+@dataclass(frozen=True)
+class Extreme:
+    """A keypoint at the point of a region that lies farthest in a direction.
+
+    Regions and directions are in the model's box scaled to a unit cube, from 0 to 1: x from its
+    right to its left, y from its bottom to its top, z from its back to its front.
+
+    Attributes:
+        name: the keypoint's.
+        direction: of x, y, z.
+        x, y, z: the region's bounds.
+    """
+
+    name: str
+    direction: tuple[float, float, float]
+    x: tuple[float, float] = (0, 1)
+    y: tuple[float, float] = (0, 1)
+    z: tuple[float, float] = (0, 1)
+
+
+def both_sides(*extremes: Extreme) -> list[Extreme]:
+    """Each on the left and on the right; their names begin so."""
+    mirrored = []
+    for e in extremes:
+        dx, dy, dz = e.direction
+        low, high = e.x
+        mirrored.append(Extreme(f'left {e.name}', (dx, dy, dz), (low, high), e.y, e.z))
+        mirrored.append(Extreme(f'right {e.name}', (-dx, dy, dz), (1 - high, 1 - low), e.y, e.z))
+    return mirrored
+
+
+def surface(parts: list[Part]) -> np.ndarray:
+    """(N, 3) points of a model's surface: its vertices, and more spread evenly over its faces."""
+    used = [part.vertices for part in parts]
+    corners = np.concatenate([part.vertices[part.faces] for part in parts]).astype(float)
+    edges = corners[:, 1:] - corners[:, :1]
+    area = np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1)
+    if area.sum() <= 0:
+        return np.concatenate(used)
+    rng = np.random.default_rng(0)
+    face = np.searchsorted(np.cumsum(area), rng.random(SAMPLES) * area.sum())
+    face = face.clip(max=len(corners) - 1)
+    place = rng.random((SAMPLES, 2, 1))
+    place = np.where(place.sum(1, keepdims=True) > 1, 1 - place, place)
+    return np.concatenate([*used, corners[face, 0] + (place * edges[face]).sum(1)])
+
+
+def locate(points: np.ndarray, extremes: list[Extreme]) -> np.ndarray:
+    """(K, 3), the keypoints on a surface of points (N, 3), NaN where a region holds none."""
+    low, high = points.min(0), points.max(0)
+    unit = (points - low) / np.maximum(high - low, 1e-9)
+    found = np.full((len(extremes), 3), np.nan)
+    for row, e in zip(found, extremes, strict=True):
+        bounds = np.array([e.x, e.y, e.z])
+        inside = ((unit >= bounds[:, 0] - 1e-6) & (unit <= bounds[:, 1] + 1e-6)).all(1)
+        if inside.any():
+            row[:] = points[inside][(unit[inside] @ np.array(e.direction)).argmax()]
+    return found
