@@ -58,6 +58,8 @@ class Instance:
         box: x, y, width, height in pixels, clipped to the image.
         keypoints: (K_c, 2) float32 pixels.
         visible: (K_c,) bool, whether a keypoint is labelled.
+        occluded: (K_c,) bool, whether it is labelled though it cannot be seen (visibility 1); None
+            where that is not known.
     """
 
     index: int
@@ -66,6 +68,7 @@ class Instance:
     box: tuple[float, float, float, float]
     keypoints: np.ndarray
     visible: np.ndarray
+    occluded: np.ndarray | None = None
 
 
 def load_annotations(
@@ -223,6 +226,7 @@ def _instances(content: dict, selected: Sequence[int], ann_file: str | Path) -> 
                     box,
                     values[:, :2].astype(np.float32),
                     values[:, 2] > 0,
+                    values[:, 2] == 1,
                 )
             index += 1
     if odd:
