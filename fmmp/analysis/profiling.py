@@ -16,7 +16,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from fmmp.apis import init_model
 from fmmp.apis.data import build_dataset
-from fmmp.apis.loaders import build_loader, loader_settings
+from fmmp.apis.loaders import EpisodeLoader, build_loader, loader_settings
 from fmmp.apis.model import place_for_speed
 from fmmp.files import atomic_path
 
@@ -24,10 +24,21 @@ from .parts import divided_by_part, random_episodes
 from .tables import format_table
 
 Seconds = dict[str, float]
-REST = 'rest of the forward pass'
+WAITING, REST = 'waiting for data', 'rest of the forward pass'
 
 
-class TrainingStep:
+class _Run:
+    """What is run again and again, on batches of a loader or of noise."""
+
+    loader: EpisodeLoader | None = None  # of the data, if they are loaded
+
+    def close(self) -> None:
+        """End the loader's workers."""
+        if self.loader is not None:
+            self.loader.close()
+
+
+class TrainingStep(_Run):
     """Training steps of a config's model with random weights.
 
     Args:
@@ -42,10 +53,9 @@ class TrainingStep:
         self.model = place_for_speed(init_model(config), config, device).train()
         self.optimizer = build_optimizer(self.model, config.optimizer)
         if data:
-            loader = build_loader(
-                build_dataset(config, 'train'), **loader_settings(config.data, 'train')
-            )
-            self.batches = _endless(loader)
+            dataset = build_dataset(config, 'train')
+            self.loader = build_loader(dataset, **loader_settings(config.data, 'train'))
+            self.batches = _endless(self.loader)
         else:
             batch = random_episodes(config, 'train', config.data.samples_per_gpu)
             self.batches = _endless([vars(batch)])
@@ -66,10 +76,10 @@ class TrainingStep:
         times.append(read())
         data, forward, backward, optimizer = (end - start for start, end in pairwise(times))
         rest = forward - sum(parts.values())
-        return {'data': data, **parts, REST: rest, 'backward': backward, 'optimiser': optimizer}
+        return {WAITING: data, **parts, REST: rest, 'backward': backward, 'optimiser': optimizer}
 
 
-class TestEpisode:
+class TestEpisode(_Run):
     """Test episodes of a config's model with random weights.
 
     Args:
@@ -88,7 +98,8 @@ class TestEpisode:
         if data:
             dataset = build_dataset(config, 'test')
             settings = loader_settings(config.data, 'test')
-            self.batches = _endless(build_loader(dataset, **{**settings, 'samples_per_gpu': 1}))
+            self.loader = build_loader(dataset, **{**settings, 'samples_per_gpu': 1})
+            self.batches = _endless(self.loader)
         else:
             batch = random_episodes(config, 'test', 1, queries)
             self.batches = _endless([{**vars(batch), 'index': torch.zeros(1, dtype=torch.long)}])
@@ -102,7 +113,7 @@ class TestEpisode:
         with torch.no_grad(), divided_by_part(self.model, read) as parts:
             self.model(return_loss=False, **batch)
         rest = read() - loaded - sum(parts.values())
-        return {'data': loaded - start, **parts, REST: rest}
+        return {WAITING: loaded - start, **parts, REST: rest}
 
 
 def describe(device: torch.device) -> str:

@@ -4,9 +4,11 @@ import json
 import runpy
 import subprocess
 import sys
+import time
 
 import pytest
 
+from fmmp.analysis.loading import loading_times
 from fmmp.analysis.profiling import (
     TestEpisode,
     TrainingStep,
@@ -14,6 +16,7 @@ from fmmp.analysis.profiling import (
     median_times,
     write_trace,
 )
+from fmmp.apis.data import build_dataset
 from tests.tiny import ROOT, tiny_config
 
 FORWARD = ['backbone', 'neck', 'support mining', 'query mining', 'rest of the forward pass']
@@ -26,15 +29,40 @@ def test_a_training_step_moves_the_weights_and_every_part_takes_time(small_datas
     before = weight.detach().clone()
     times = step()
     assert not weight.equal(before)
-    assert list(times) == ['data', *FORWARD, 'backward', 'optimiser']
+    assert list(times) == ['waiting for data', *FORWARD, 'backward', 'optimiser']
     assert all(seconds > 0 for seconds in times.values())
 
 
 @pytest.mark.parametrize('data', [False, True], ids=['noise', 'data set'])
 def test_a_test_episodes_time_is_divided(small_dataset, data):
     times = TestEpisode(tiny_config(small_dataset), 'cpu', data)()
-    assert list(times) == ['data', *FORWARD]
+    assert list(times) == ['waiting for data', *FORWARD]
     assert all(seconds > 0 for seconds in times.values())
+
+
+def test_the_loaders_workers_end_when_a_run_is_closed(small_dataset):
+    config = tiny_config(small_dataset)
+    config.data.workers_per_gpu = 1
+    step = TrainingStep(config, 'cpu', data=True)
+    next(step.batches)
+    workers = step.loader._latest._workers
+    assert workers[0].is_alive()
+    step.close()
+    workers[0].join(5)
+    assert not workers[0].is_alive()
+
+
+def test_loading_a_sample_is_divided_and_the_data_set_is_as_before(small_dataset):
+    dataset = build_dataset(tiny_config(small_dataset), 'train')
+    before = dataset[1]['imgs']
+    start = time.perf_counter()
+    times = loading_times(dataset, range(4), batch=2)
+    spent = time.perf_counter() - start
+    parts = ['read', 'decode', 'augment', 'warp', 'normalise']
+    assert sorted(times) == sorted([*parts, 'padding and references', 'rest', 'collate'])
+    assert min(times.values()) > 0 and 4 * sum(times.values()) < spent
+    assert dataset[1]['imgs'].equal(before)
+    assert not hasattr(dataset.preparation.read_and_prepare.transforms[0].file_client, 'clock')
 
 
 def test_the_first_run_does_not_count_and_medians_are_taken():

@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
 """Measure where the time of a config's training step and test episode goes.
 
-Episodes are noise of the config's sizes, unless --data asks for the config's data sets; then 'data'
-is what a step waits for the loader. Weights are random.
+Episodes are noise of the config's sizes, unless --data asks for the config's data sets: then a
+table says where the time of loading a sample goes, in one process, and what is waited for data is
+what the loader's workers do not hide. Weights are random.
 
     python tools/analysis/profile.py CONFIG --cfg-options data.samples_per_gpu=4
 """
 
 import argparse
 import sys
+from contextlib import closing
 
 sys.path.pop(0)  # this folder: cProfile would import this file for the standard library's
-from fmmp.analysis.profiling import (  # not found? bash install.sh
+from fmmp.analysis.loading import loading_times  # not found? bash install.sh
+from fmmp.analysis.profiling import (
     TestEpisode,
     TrainingStep,
     describe,
@@ -20,6 +23,7 @@ from fmmp.analysis.profiling import (  # not found? bash install.sh
     write_trace,
 )
 from fmmp.apis import add_arguments, init_distributed, read_config, run
+from fmmp.apis.loaders import EpisodeLoader
 from fmmp.apis.starter import is_trained
 from fmmp.errors import InputError
 from fmmp.files import require_writable
@@ -49,11 +53,24 @@ def main() -> None:
     device = init_distributed(gpu_id=args.gpu_id)
     print(describe(device))
     for kind in kinds:
-        measured = kind(config, device, args.data)
-        print('\n' + format_times(measured.title, median_times(measured, args.repeats)))
-        if kind is TrainingStep and args.trace:
-            write_trace(measured, args.trace)
-            print(f'\n{args.trace}: open it in ui.perfetto.dev')
+        with closing(kind(config, device, args.data)) as measured:
+            if measured.loader is not None:
+                show_loading(measured.loader, args.repeats)
+            print('\n' + format_times(measured.title, median_times(measured, args.repeats)))
+            if kind is TrainingStep and args.trace:
+                write_trace(measured, args.trace)
+                print(f'\n{args.trace}: open it in ui.perfetto.dev')
+
+
+def show_loading(loader: EpisodeLoader, repeats: int) -> None:
+    """Print where the time of loading a sample goes."""
+    samples = min(len(loader.dataset), 4 * repeats)
+    times = loading_times(loader.dataset, range(samples), loader.batch_size)
+    print('\n' + format_times('loading a sample', times))
+    print(
+        f'{1 / sum(times.values()):.1f} samples a second of one process; '
+        f'the loader has {loader.num_workers} workers'
+    )
 
 
 if __name__ == '__main__':
