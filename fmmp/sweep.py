@@ -215,10 +215,11 @@ def read_sweep(path: str | Path, root: str | Path, cfg_options: Sequence[str] = 
         _check_config(config, splits=settings['splits'] != [None])
 
     # Seeds change last, so that a sweep that is cut short has as many of every row.
-    runs = []
+    runs, places = [], set()
     for seed, (row, config), shots, split in product(
         settings['seeds'], configs.items(), settings['shots'], settings['splits']
     ):
+        place = (shots, split)  # whose pairs all rows and seeds share
         name = [f'seed{seed}']
         options = [f'{key}={value}' for key, value in settings['cfg_options'].items()]
         if shots is not None:
@@ -238,9 +239,10 @@ def read_sweep(path: str | Path, root: str | Path, cfg_options: Sequence[str] = 
                 (*options, *cfg_options),
                 tuple(settings['train_arguments']),
                 settings['checkpoint'],
-                ('--matching-floor',) if settings['floors'] else (),
+                ('--matching-floor',) if settings['floors'] and place not in places else (),
             )
         )
+        places.add(place)
     return Sweep(runs, settings['metric'], bool(settings['floors']))
 
 

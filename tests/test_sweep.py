@@ -215,7 +215,8 @@ def test_an_ablation_of_one_split_and_seed_is_a_column_of_rows(sweep_of):
 
 def test_floors_are_tested_once_for_all_rows_and_stand_above_them(sweep_of):
     sweep = sweep_of(seeds=[0, 1], floors=True)
-    assert '--matching-floor' in LAUNCHER.test(sweep.runs[0], Path('latest.pth'))
+    asked = ['--matching-floor' in LAUNCHER.test(run, Path('latest.pth')) for run in sweep.runs]
+    assert asked == [True, False, False, False]
     for run in sweep.runs:
         run.work_dir.mkdir(parents=True)
         report = {'metrics': {'mPCK': 0.5}, 'copy_support': {'mPCK': 0.25}}

@@ -13,3 +13,4 @@ configs = {
     'FMMP, matched': 'configs/benchmark/fmmp_matched.py',
 }
 seeds = [0, 1, 2]
+floors = True

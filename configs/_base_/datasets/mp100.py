@@ -5,9 +5,7 @@ ann_file = f'{data_root}/annotations/unified.json'
 img_prefix = f'{data_root}/images/'
 
 # MMPose's ToTensor and NormalizeTensor in one, in half the time.
-to_tensor = dict(
-    type='ToNormalizedTensor', mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225]
-)
+to_tensor = dict(type='ToNormalizedTensor', mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='TopDownGetRandomScaleRotation', rot_factor=15, scale_factor=0.15, rot_prob=0.6),
