@@ -1,6 +1,4 @@
-# FMMP that starts from a match of the backbone's features, with layers that match around their points.
-_base_ = ['fmmp.py']
+# Both: a start from a match of the backbone's features, and layers that compare.
+_base_ = ['local_match.py']
 
-model = dict(
-    keypoint_head=dict(initial_points='raw_matching', local_match=(0.3, 0.15, 0.08)),
-)
+model = dict(keypoint_head=dict(initial_points='raw_matching'))

@@ -1,0 +1,6 @@
+# 120 categories to train on, at as many steps.
+_base_ = ['fmmp.py']
+
+data = dict(train=dict(valid_class_ids=[*range(1, 43), *range(61, 139)], num_episodes=15))
+total_epochs = 4
+evaluation = dict(interval=4)

@@ -1,0 +1,7 @@
+# FMMP by the number of categories that it trains on, in the benchmark's setting: docs/results.md.
+#   python tools/sweep.py configs/sweeps/benchmark_categories.py
+configs = {
+    '20': 'configs/benchmark/categories_20.py',
+    '60': 'configs/benchmark/categories_60.py',
+    '120': 'configs/benchmark/categories_120.py',
+}
