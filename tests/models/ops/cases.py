@@ -1,8 +1,11 @@
 """Random inputs of the ops."""
 
+import os
+
 import torch
 from fmmp.models.ops import reference
 
+DEVICE = os.environ.get('FMMP_TEST_DEVICE', 'cpu')  # `cuda`: the ops' tests run there
 LEVELS = ((2, 3), (4, 4), (1, 5))
 
 
@@ -22,7 +25,7 @@ def random_inputs(
     sizes = (batch, queries, heads, len(levels), points)
 
     def random(*shape):
-        return torch.rand(shape, generator=generator, dtype=torch.float64).to(dtype)
+        return torch.rand(shape, generator=generator, dtype=torch.float64).to(DEVICE, dtype)
 
     value = 2 * random(batch, tokens, heads, channels) - 1
     return value, levels, starts_of(levels), 1.4 * random(*sizes, 2) - 0.2, random(*sizes)
@@ -41,8 +44,8 @@ def random_fused_inputs(channels=3, **sizes):
         starts,
         locations,
         weights,
-        weight.to(value.dtype),
-        bias.to(value.dtype),
+        weight.to(value),
+        bias.to(value),
     )
 
 
@@ -58,8 +61,7 @@ def results_and_gradients(op, inputs):
     results = results if isinstance(results, tuple) else (results,)
     generator = torch.Generator().manual_seed(2)
     grads = [
-        torch.rand(one.shape, generator=generator, dtype=torch.float64).to(one.dtype)
-        for one in results
+        torch.rand(one.shape, generator=generator, dtype=torch.float64).to(one) for one in results
     ]
     differentiable = [one for one in inputs if isinstance(one, torch.Tensor) and one.requires_grad]
     return [*results, *torch.autograd.grad(results, differentiable, grads)]

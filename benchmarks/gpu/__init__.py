@@ -1,0 +1,1 @@
+"""What `bash benchmarks/gpu.sh` runs."""

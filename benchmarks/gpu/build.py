@@ -1,0 +1,40 @@
+"""Compile the ops for this machine, and say which are in use."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PIP = [sys.executable, '-m', 'pip', 'install', '--no-deps', '--no-build-isolation']
+
+
+def rows(device: str, seconds: float) -> Iterator[dict]:
+    """A row of the build, and one of what is in use."""
+    if device == 'cuda':
+        start = time.monotonic()
+        done = install('cuda')
+        row = {'what': 'compiled for this card', 'seconds': time.monotonic() - start}
+        if done.returncode:
+            install('0')  # so that the steps that can do without them run
+            row['failed'] = (done.stderr.strip().splitlines() or ['pip failed'])[-1]
+            print(done.stdout[-20000:], done.stderr[-20000:])
+        yield row
+    said = subprocess.run(
+        [sys.executable, '-m', 'fmmp.models.ops'], cwd=ROOT, capture_output=True, text=True
+    )
+    row = {'what': ' '.join(said.stdout.split())}
+    if f'{device}: compiled' not in said.stdout:
+        row['failed'] = said.stderr.strip() or f'the ops are not compiled for {device}'
+    yield row
+
+
+def install(ops: str) -> subprocess.CompletedProcess:
+    """Install the clone with the ops that ``FMMP_OPS`` names."""
+    environment = {**os.environ, 'FMMP_OPS': ops, 'MAX_JOBS': os.environ.get('MAX_JOBS', '8')}
+    command = [*PIP, '--verbose', '--editable', str(ROOT)]
+    return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
