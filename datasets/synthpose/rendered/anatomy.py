@@ -5,12 +5,19 @@ A point is found once, in the bind pose, and is then moved as the skin there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from .zero_ad_files import NO_BONE, Mesh
+from .zero_ad_files import NO_BONE, Mesh, skin
+
+SIDES = ('left', 'right')
+Place = tuple[float, ...]
+"""A place in a mesh's bind pose, turned to face z, read off pictures of it: (y, z) is the skin
+there, on both sides or on the middle plane; (x, y, z) is the nearest vertex, and its like on the
+right."""
 
 
 @dataclass
@@ -20,6 +27,76 @@ class Point:
     at: np.ndarray
     bones: np.ndarray
     weights: np.ndarray
+
+
+@dataclass(frozen=True)
+class Animal:
+    """A mesh, its bones, and how its keypoints are found.
+
+    Attributes:
+        mesh: its file in art/meshes/skeletal, without the ending.
+        skeleton: the file of its bones' names, or the names where the package has none.
+        front, hind: bones that tell where it faces; '' for a mesh that faces z in all poses.
+        find: of its body in the bind pose, the keypoints by name.
+    """
+
+    mesh: str
+    skeleton: str | tuple[str, ...]
+    front: str
+    hind: str
+    find: Callable[[Body], dict[str, Point | None]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A category's animals.
+
+    Attributes:
+        keypoints: those that they may have.
+        paths: keypoints that are linked one after the other; a name without its side stands for
+            both.
+    """
+
+    name: str
+    kind: str
+    keypoints: list[str]
+    paths: list[tuple[str, ...]]
+    animals: list[Animal]
+
+
+def both_sides(names: Sequence[str]) -> list[str]:
+    """Each name for left and right."""
+    return [f'{side} {name}' for name in names for side in SIDES]
+
+
+def links(paths: Sequence[Sequence[str]], keypoints: Sequence[str]) -> list[tuple[int, int]]:
+    """The links along paths, which pass over what is not of the keypoints.
+
+    Args:
+        paths: of names, one without its side standing for both.
+        keypoints: the names that a link's numbers count.
+    """
+    result = []
+    for path in paths:
+        for side in SIDES:
+            names = [name if name in keypoints else f'{side} {name}' for name in path]
+            numbers = [keypoints.index(name) for name in names if name in keypoints]
+            result += pairwise(numbers)
+    return list(dict.fromkeys(result))
+
+
+def place(points: Sequence[Point | None], mesh: Mesh, states: np.ndarray | None) -> np.ndarray:
+    """The points of the bind pose in another one, (K, 3); NaN for None."""
+    result = np.full((len(points), 3), np.nan)
+    known = [i for i, point in enumerate(points) if point is not None]
+    if known:
+        at, bones, weights = (
+            np.array([getattr(points[i], part) for i in known])
+            for part in ('at', 'bones', 'weights')
+        )
+        moved = Mesh(at, at, at[:, :2], mesh.faces, bones, weights, mesh.bind, {})
+        result[known] = skin(moved, states)[0]
+    return result
 
 
 class Body:
@@ -56,10 +133,12 @@ class Body:
     def follow(self, bone: str) -> Point | None:
         """The joint where a bone begins, inside the body."""
         at = self.joint(bone)
-        if at is None or bone not in self.number:
-            return None
+        return None if at is None or bone not in self.number else self.carried(bone, at)
+
+    def carried(self, bone: str, at: Sequence[float]) -> Point:
+        """A point (3,) that a bone alone moves."""
         bones = np.array([self.number[bone], NO_BONE, NO_BONE, NO_BONE])
-        return Point(at, bones, np.array([1.0, 0, 0, 0]))
+        return Point(np.array(at, float), bones, np.array([1.0, 0, 0, 0]))
 
     def on_skin(self, at: np.ndarray) -> Point:
         """A point (3,) that moves as the nearest vertex does."""
@@ -132,3 +211,22 @@ class Body:
             return None
         distance = ((self.mesh.vertices[vertices] - start) ** 2).sum(1)
         return self.on_skin(self.mesh.vertices[vertices[distance.argmax()]])
+
+    def at_places(
+        self, places: dict[str, Place | None], middle: Sequence[str]
+    ) -> dict[str, Point | None]:
+        """Points at places, by name; those that are not of the ``middle`` on both sides."""
+        result = {}
+        for name, at in places.items():
+            if name in middle:
+                result[name] = at and self.on_skin(np.array([0, *at]))
+                continue
+            for side, x in zip(SIDES, (1, -1), strict=True):
+                if at is None:
+                    found = None
+                elif len(at) == 2:
+                    found = self.at_side(*at, left=x > 0)
+                else:
+                    found = self.vertex(np.array(at) * [x, 1, 1])
+                result[f'{side} {name}'] = found
+        return result

@@ -2,40 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import cached_property
-from itertools import pairwise
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from .anatomy import Body, Point
-from .animals import LIMBS, QUADRUPEDS, Animal
+from . import birds_and_fish, people, quadrupeds
+from .anatomy import Animal, Body, Kind, Point, links, place
 from .model import Category, Model, Posed
 from .zero_ad_actors import Actor, Archive, Variant
-from .zero_ad_files import Mesh, skin
+from .zero_ad_files import Mesh, turned
 
 PACKAGE = '0ad-data, mods/public/public.zip'
 CREATOR = 'Wildfire Games and the contributors of 0 A.D.'
 LICENCE = 'CC BY-SA 3.0'
 
-MIDDLE = ['nose', 'withers', 'tail base', 'tail tip']
-FRONT = ['shoulder', 'elbow', 'wrist', 'front foot']
-HIND = ['hip', 'knee', 'hock', 'hind foot']
-SIDED = ['eye', 'ear tip', *FRONT, *HIND]
-QUADRUPED = MIDDLE + [f'{side} {name}' for name in SIDED for side in ('left', 'right')]
-QUADRUPED_LINKS = [('nose', 'withers'), ('withers', 'tail base'), ('tail base', 'tail tip')] + [
-    (one if one in MIDDLE else f'{side} {one}', f'{side} {two}')
-    for chain in (('nose', 'eye', 'ear tip'), ('withers', *FRONT), ('tail base', *HIND))
-    for one, two in pairwise(chain)
-    for side in ('left', 'right')
-]
-OWN_PROPS = ('_hair_', 'props/fauna/', 'teeth')  # manes, antlers; not riders and saddles
-TURN = np.diag([-1.0, 1.0, -1.0, 1.0])  # half a turn about the vertical
+ANIMAL_PROPS = ('_hair_', 'props/fauna/', 'teeth')  # manes, antlers; not riders and saddles
+NOT_ALIVE = ('death', 'dead', 'blood', 'flaming')
+# Riders and crews sit and pull at what is not there; shields hide those in formation.
+NOT_ON_FOOT = ('rider/', 'chariot', 'elephantry', 'formations/', 'siege')
+TEAM = np.array([0.2, 0.3, 0.6])  # the player's colour where none is drawn
 
 
 def categories(public_zip: str | Path) -> list[Category]:
-    """0 A.D.'s animals in categories.
+    """0 A.D.'s animals and people in categories.
+
+    A keypoint that no model of a category has is left out of it.
 
     Args:
         public_zip: mods/public/public.zip of the package.
@@ -45,116 +38,125 @@ def categories(public_zip: str | Path) -> list[Category]:
     """
     archive = Archive(public_zip)
     worn = _actors_by_mesh(archive)
-    result = []
-    for name, animals in QUADRUPEDS.items():
-        models = []
-        for animal in animals:
-            rigged = Rigged(archive, animal, worn.get(f'skeletal/{animal.mesh}.dae', []))
-            models.append(
-                Model(
-                    name=animal.mesh,
-                    pose=rigged.pose,
-                    origin=f'{PACKAGE}: art/meshes/skeletal/{animal.mesh}.dae',
-                    creator=CREATOR,
-                    licence=LICENCE,
-                )
-            )
-        result.append(
-            Category(
-                name=name,
-                kind='animal body',
-                keypoints=QUADRUPED,
-                skeleton=_links(QUADRUPED, QUADRUPED_LINKS),
-                models=models,
-                swap=_swap(QUADRUPED),
-            )
-        )
-    return result
-
-
-def _links(names: Sequence[str], links: Iterable[tuple[str, str]]) -> list[tuple[int, int]]:
-    return [(names.index(one), names.index(two)) for one, two in links]
-
-
-def _swap(names: Sequence[str]) -> list[int]:
-    """For each keypoint, the one of the other side."""
-    other = {'left': 'right', 'right': 'left'}
-    words = [name.split(' ') for name in names]
-    return [names.index(' '.join([other.get(first, first), *rest])) for first, *rest in words]
+    result = [_animals(archive, kind, worn) for kind in quadrupeds.KINDS + birds_and_fish.KINDS]
+    return result + [_people(archive, name, mark, worn) for name, mark in PEOPLE.items()]
 
 
 def _actors_by_mesh(archive: Archive) -> dict[str, list[str]]:
-    """The actors that use a mesh, by the mesh's file."""
+    """The actors of animals and units that use a mesh, by the mesh's file."""
     result: dict[str, list[str]] = {}
     for entry in sorted(archive.names):
-        if entry.startswith(('art/actors/fauna/', 'art/actors/units/')) and entry.endswith('.xml'):
-            if 'fauna' in entry and 'flaming' in entry:
-                continue
+        folder = entry.startswith(('art/actors/fauna/', 'art/actors/units/'))
+        if folder and entry.endswith('.xml') and not any(word in entry for word in NOT_ALIVE):
             for mesh in {variant.mesh for variant in archive.actor(entry).variants()} - {None}:
                 result.setdefault(mesh, []).append(entry)
     return result
 
 
-class Rigged:
-    """An animal's mesh that takes the poses of its animations."""
+def _animals(archive: Archive, kind: Kind, worn: dict[str, list[str]]) -> Category:
+    posed = [
+        PosedAnimal(archive, animal, kind.keypoints, worn.get(f'skeletal/{animal.mesh}.dae', []))
+        for animal in kind.animals
+    ]
+    has = [any(animal.found.get(name) for animal in posed) for name in kind.keypoints]
+    keypoints = [name for name, known in zip(kind.keypoints, has, strict=True) if known]
+    for animal in posed:
+        animal.keypoints = keypoints
+    models = [
+        _model(animal.animal.mesh, animal, f'art/meshes/{animal.file}')  # one a mesh
+        for animal in posed
+    ]
+    return _category(kind.name, kind.kind, keypoints, kind.paths, models)
 
-    def __init__(self, archive: Archive, animal: Animal, actors: Sequence[str]) -> None:
+
+def _model(name: str, posed: PosedAnimal | PosedPeople, origin: str) -> Model:
+    return Model(name, posed.pose, f'{PACKAGE}: {origin}', CREATOR, LICENCE)
+
+
+def _category(
+    name: str,
+    kind: str,
+    keypoints: list[str],
+    paths: Sequence[Sequence[str]],
+    models: list[Model],
+) -> Category:
+    """A category with the links between its keypoints; sides are told by names."""
+    number = {keypoint: i for i, keypoint in enumerate(keypoints)}
+    other = {'left': 'right', 'right': 'left'}
+    words = [keypoint.split(' ') for keypoint in keypoints]
+    return Category(
+        name=name,
+        kind=kind,
+        keypoints=keypoints,
+        skeleton=links(paths, keypoints),
+        models=models,
+        swap=[number[' '.join([other.get(first, first), *rest])] for first, *rest in words],
+    )
+
+
+def _alive(variant: Variant) -> list[str]:
+    """The files of a variant's animations but those of dying."""
+    return [
+        file for name, file in variant.animations if 'death' not in name and 'death' not in file
+    ]
+
+
+class PosedAnimal:
+    """An animal's mesh, which takes the poses of its animations.
+
+    Args:
+        archive: the package's files.
+        animal: what is known of it.
+        keypoints: their names.
+        actors: the entries of those that use the mesh.
+    """
+
+    def __init__(
+        self, archive: Archive, animal: Animal, keypoints: list[str], actors: Sequence[str]
+    ) -> None:
         free = [actor for actor in actors if 'fauna/' in actor]  # those of units are ridden
-        self.archive, self.animal, self.actors = archive, animal, free or actors
+        self.archive, self.animal, self.keypoints = archive, animal, keypoints
+        self.actors = free or list(actors)
         self.file = f'skeletal/{animal.mesh}.dae'
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Of the bones."""
+        skeleton = self.animal.skeleton
+        if isinstance(skeleton, tuple):
+            return list(skeleton)
+        return self.archive.skeleton(skeleton) if skeleton else []
 
     @cached_property
     def mesh(self) -> Mesh:
         """In its bind pose, facing z."""
         mesh = self.archive.mesh(self.file)
-        return mesh if self._faces_front(mesh.bind) else _turned(mesh)
-
-    @cached_property
-    def limbs(self) -> tuple[list[list[str]], list[list[str]]]:
-        """The bones of the front and the hind legs, left and right, a side's names each."""
-        limbs = LIMBS[self.animal.limbs]
-        return tuple(
-            [[bone.format(*side) for bone in bones] for side in limbs.sides]
-            for bones in (limbs.front, limbs.hind)
-        )
-
-    @cached_property
-    def names(self) -> list[str]:
-        """Of the bones."""
-        skeleton = LIMBS[self.animal.limbs].skeleton
-        return self.archive.skeleton(skeleton) if isinstance(skeleton, str) else list(skeleton)
+        return mesh if self._faces_front(mesh.bind) else turned(mesh)
 
     def _faces_front(self, states: np.ndarray) -> bool:
-        """Whether the front feet are before the hind feet."""
-        front, hind = (
-            np.mean([states[self.names.index(legs[side][-1]), 2, 3] for side in (0, 1)])
-            for legs in self.limbs
-        )
-        return front > hind
+        """Whether the front bone is before the hind one."""
+        if not self.animal.front:
+            return True
+        front, hind = (self.names.index(bone) for bone in (self.animal.front, self.animal.hind))
+        return states[front, 2, 3] > states[hind, 2, 3]
+
+    @cached_property
+    def found(self) -> dict[str, Point | None]:
+        """The keypoints of the bind pose by name."""
+        return self.animal.find(Body(self.mesh, self.names))
 
     @cached_property
     def animations(self) -> list[str]:
         """The animations that fit the mesh, but those of dying."""
-        files = {
-            file
-            for entry in self.actors
-            for variant in self.archive.actor(entry).variants()
-            for name, file in variant.animations
-            if 'death' not in name and 'death' not in file
-        }
-        bones = len(self.archive.mesh(self.file).bind)
-        return sorted(file for file in files if self.archive.animation(file).shape[1] == bones)
-
-    @cached_property
-    def points(self) -> list[Point | None]:
-        """The keypoints of the bind pose."""
-        found = quadruped_points(Body(self.mesh, self.names), self.animal)
-        return [found.get(name) for name in QUADRUPED]
+        variants = [one for actor in self.actors for one in self.archive.actor(actor).variants()]
+        files = sorted({file for variant in variants for file in _alive(variant)})
+        bones = len(self.mesh.bind)
+        return [file for file in files if self.archive.animation(file).shape[1] == bones > 0]
 
     def pose(self, generator: np.random.Generator | None) -> Posed:
         """The animal at rest, or in a frame of one of its animations."""
         look, material = self._look(generator)
-        states, team = None, np.array([0.2, 0.3, 0.6])
+        states, team = None, TEAM
         if generator is not None:
             team = generator.uniform(0, 1, 3)
             drawn = generator.integers(len(self.animations) + 1)
@@ -162,94 +164,87 @@ class Rigged:
                 frames = self.archive.animation(self.animations[drawn - 1])
                 states = frames[generator.integers(len(frames))]
                 if not self._faces_front(states):
-                    states = TURN @ states
+                    states = turned(states)
         parts = self.archive.parts(self.mesh, look, material, states, generator, team)
-        return Posed(parts, place(self.points, self.mesh, states))
+        points = [self.found.get(name) for name in self.keypoints]
+        return Posed(parts, place(points, self.mesh, states))
 
     def _look(self, generator: np.random.Generator | None) -> tuple[Variant, str]:
-        """Texture and props of one of the actors, and the material."""
-        if not self.actors:
-            return Variant('', 1), ''
+        """The texture and the props of one of the actors, and its material."""
         number = 0 if generator is None else generator.integers(len(self.actors))
-        actor: Actor = self.archive.actor(self.actors[number])
-        look = actor.look(generator)
-        look.props = [prop for prop in look.props if any(own in prop[1] for own in OWN_PROPS)]
+        actor = self.archive.actor(self.actors[number])
+        look = actor.look(generator, without=NOT_ALIVE)
+        look.props = [prop for prop in look.props if any(own in prop[1] for own in ANIMAL_PROPS)]
         return look, actor.material
 
 
-def _turned(mesh: Mesh) -> Mesh:
-    """The mesh after half a turn about the vertical."""
-    turn = TURN[:3, :3]
-    return Mesh(
-        mesh.vertices @ turn,
-        mesh.normals @ turn,
-        mesh.uv,
-        mesh.faces,
-        mesh.bones,
-        mesh.weights,
-        TURN @ mesh.bind,
-        mesh.props,
-    )
+PEOPLE = {'man': 'skeletal/new/m_', 'woman': 'skeletal/new/f_'}
 
 
-def place(points: Sequence[Point | None], mesh: Mesh, states: np.ndarray | None) -> np.ndarray:
-    """The points of the bind pose in another one, (K, 3); NaN for None."""
-    result = np.full((len(points), 3), np.nan)
-    known = [i for i, point in enumerate(points) if point is not None]
-    at = np.array([points[i].at for i in known])
-    moved = Mesh(
-        at,
-        at,
-        at[:, :2],
-        mesh.faces,
-        np.array([points[i].bones for i in known]),
-        np.array([points[i].weights for i in known]),
-        mesh.bind,
-        {},
-    )
-    result[known] = skin(moved, states)[0]
-    return result
+def _people(archive: Archive, name: str, mark: str, worn: dict[str, list[str]]) -> Category:
+    """Men or women, a model for each of the peoples, whose units differ in dress."""
+    by_people: dict[str, set[str]] = {}
+    for mesh, actors in worn.items():
+        for actor in actors if mesh.startswith(mark) else []:
+            if 'art/actors/units/' in actor and not actor.endswith(('_r.xml', '_d.xml')):
+                by_people.setdefault(actor.split('/')[3], set()).add(actor)
+    models = [
+        _model(group, PosedPeople(archive, mark, sorted(actors)), f'art/actors/units/{group}')
+        for group, actors in sorted(by_people.items())
+    ]
+    return _category(name, 'person', people.KEYPOINTS, people.PATHS, models)
 
 
-def quadruped_points(body: Body, animal: Animal) -> dict[str, Point | None]:
-    """The keypoints of a four-legged animal by name, those that are found."""
-    limbs = LIMBS[animal.limbs]
-    result: dict[str, Point | None] = {'nose': body.tip(limbs.head, limbs.nose_way, middle=True)}
-    base = body.joint(limbs.tail[0])
-    if base is not None:
-        result['tail base'] = body.outward(base, (0, 0.6, -0.8))
-        result['tail tip'] = body.farthest(limbs.tail, base)
-    for side in limbs.sides:
-        bones = [bone.format(*side) for bone in (*limbs.front, *limbs.hind)]
-        joints = [body.joint(bone) for bone in bones]
-        feet = [joints[3], joints[7]]
-        left = np.mean([foot[0] for foot in feet if foot is not None]) > 0
-        way = np.array([1.0 if left else -1.0, 0, 0])
-        word = 'left' if left else 'right'
-        for name, bone, joint in zip(FRONT + HIND, bones, joints, strict=True):
-            if 'foot' in name:
-                result[f'{word} {name}'] = body.tip([bone], (0, -0.5, 1), side=int(way[0]))
-            elif joint is not None:
-                result[f'{word} {name}'] = body.outward(joint, way) or body.follow(bone)
-        ears = [bone.format(*side) for bone in limbs.ear]
-        base = body.joint(ears[0]) if ears else None
-        if base is not None and limbs.ear_way is None:
-            result[f'{word} ear tip'] = body.farthest(ears, base)
-        elif base is not None:
-            result[f'{word} ear tip'] = body.tip(ears, limbs.ear_way * np.array([way[0], 1, 1]))
-    elbow = result.get('left elbow')
-    if elbow is not None:
-        start = np.array([0, elbow.at[1], elbow.at[2]])
-        result['withers'] = body.outward(start, (0, 1, 0))
-    for name, at in animal.places.items():
-        if name in MIDDLE:
-            result[name] = at and body.on_skin(np.array([0, *at]))
-            continue
-        for word, side in (('left', 1), ('right', -1)):
-            if at is None:
-                result[f'{word} {name}'] = None
-            elif len(at) == 2:
-                result[f'{word} {name}'] = body.at_side(*at, left=side > 0)
-            else:
-                result[f'{word} {name}'] = body.vertex(np.array([side, 1, 1]) * at)
-    return result
+class PosedPeople:
+    """Units of one people, one of which is drawn at each pose.
+
+    Args:
+        archive: the package's files.
+        mark: how their bodies' files begin.
+        actors: the units' entries.
+    """
+
+    def __init__(self, archive: Archive, mark: str, actors: Sequence[str]) -> None:
+        self.archive, self.mark, self.actors = archive, mark, actors
+        self.points = lru_cache(64)(self._points)
+
+    def _points(self, file: str) -> list[Point | None]:
+        """The keypoints of a body in its bind pose."""
+        body = Body(self.archive.mesh(file), self.archive.skeleton(people.SKELETON))
+        found = people.find(body)
+        return [found.get(name) for name in people.KEYPOINTS]
+
+    def pose(self, generator: np.random.Generator | None) -> Posed:
+        """A unit at rest, or in a frame of one of its animations on foot."""
+        actor, look = self._look(generator)
+        mesh, states, team = self.archive.mesh(look.mesh), None, TEAM
+        if generator is not None:
+            team = generator.uniform(0, 1, 3)
+            files = [
+                file
+                for variant in actor.variants()
+                for file in _alive(variant)
+                if not any(word in file for word in NOT_ON_FOOT)
+            ]
+            for file in generator.permutation(sorted(set(files))):
+                frames = self.archive.animation(str(file))
+                if frames.shape[1] == len(mesh.bind):
+                    states = frames[generator.integers(len(frames))]
+                    break
+        parts = self.archive.parts(mesh, look, actor.material, states, generator, team)
+        # A spear longer than its bearer would make him small in every picture.
+        reach = [np.ptp(part.vertices, axis=0).max() for part in parts]
+        parts = [part for part, extent in zip(parts, reach, strict=True) if extent <= reach[0]]
+        return Posed(parts, place(self.points(look.mesh), mesh, states))
+
+    def _look(self, generator: np.random.Generator | None) -> tuple[Actor, Variant]:
+        """A unit and its look, with a body that is these people's."""
+        order = range(len(self.actors))
+        if generator is not None:
+            order = generator.permutation(len(self.actors))
+        for number in order:
+            actor = self.archive.actor(self.actors[number])
+            look = actor.look(generator, without=NOT_ALIVE)
+            if look.mesh is not None and look.mesh.startswith(self.mark):
+                break
+        return actor, look

@@ -11,7 +11,7 @@ import os
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -67,12 +67,23 @@ class Actor:
     groups: list[list[Variant]]
     material: str
 
-    def look(self, generator: np.random.Generator | None) -> Variant:
-        """One variant of every group, laid on one another; the first ones of no generator."""
+    def look(self, generator: np.random.Generator | None, without: Sequence[str] = ()) -> Variant:
+        """One variant of every group, laid on one another.
+
+        Args:
+            generator: draws the variants; None for the first of every group.
+            without: variants whose name or texture has one of these words are not drawn.
+        """
         result = Variant('', 1)
         props: dict[str, list[str]] = {}
         for group in self.groups:
-            weights = np.array([variant.frequency for variant in group])
+            weights = np.array(
+                [
+                    variant.frequency
+                    * (not any(word in f'{variant.name} {variant.texture}' for word in without))
+                    for variant in group
+                ]
+            )
             weights = weights if weights.sum() > 0 else np.ones(len(group))
             if generator is None:
                 chosen = group[int(np.flatnonzero(weights)[0])]

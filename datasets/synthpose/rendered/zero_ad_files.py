@@ -9,7 +9,7 @@ front, as `model` says.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -220,3 +220,16 @@ def skin(mesh: Mesh, states: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]
     blend[total <= 0] = np.eye(4)[:3]
     vertices = np.einsum('vij,vj->vi', blend[..., :3], mesh.vertices) + blend[..., 3]
     return vertices, np.einsum('vij,vj->vi', blend[..., :3], mesh.normals)
+
+
+def turned(thing: Mesh | np.ndarray) -> Mesh | np.ndarray:
+    """A mesh, or bones' states (…, 4, 4), after half a turn about the vertical."""
+    if isinstance(thing, np.ndarray):
+        return np.diag([-1.0, 1, -1, 1]) @ thing
+    turn = np.array([-1, 1, -1])
+    return replace(
+        thing,
+        vertices=thing.vertices * turn,
+        normals=thing.normals * turn,
+        bind=turned(thing.bind),
+    )

@@ -1,19 +1,18 @@
-"""What is known of 0 A.D.'s animals: which meshes are of one kind, and where their keypoints lie.
+"""0 A.D.'s four-legged animals: which meshes are of one kind, and where their keypoints lie.
 
 Bones' names are those of the standard skeletons. '{0}' and '{1}' stand for a side's short and long
 name, '{2}' for what else tells them apart; 'one|two' is the middle of two joints. Left is told by
 the place, as some skeletons are named from in front.
-
-Places are in the mesh's bind pose, turned to face z, read off pictures of it: (y, z) is the skin
-there, on both sides or on the middle plane; (x, y, z) is the nearest vertex, and its like on the
-right.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 
-Place = tuple[float, ...]
+import numpy as np
+
+from .anatomy import Animal, Body, Kind, Place, Point, both_sides
 
 
 @dataclass(frozen=True)
@@ -208,6 +207,13 @@ LIMBS = {
         nose_way=(0, -1, 0),
         ear_way=(1, 0, -0.5),
     ),
+    'crocodile': Limbs(
+        'crocodile',
+        ('TopJaw',),
+        ('Tail1', 'Tail2', 'Tail3'),
+        ('Front{0}Knee', 'Front{0}Leg', 'Front{0}Foot', 'Front{0}Foot'),
+        ('Back{0}Knee', 'Back{0}Leg', 'Back{0}Foot', 'Back{0}Foot'),
+    ),
     'lion': Limbs(
         tuple(LION.split()),
         ('head',),
@@ -258,20 +264,52 @@ LIMBS = {
 }
 
 
-@dataclass(frozen=True)
-class Animal:
-    """A mesh of a category.
+MIDDLE = ['nose', 'withers', 'tail base', 'tail tip']
+FRONT = ['shoulder', 'elbow', 'wrist', 'front foot']
+HIND = ['hip', 'knee', 'hock', 'hind foot']
+KEYPOINTS = MIDDLE + both_sides(['eye', 'ear tip', *FRONT, *HIND])
+PATHS = [
+    ('nose', 'withers', 'tail base', 'tail tip'),
+    ('nose', 'eye', 'ear tip'),
+    ('withers', *FRONT),
+    ('tail base', *HIND),
+]
 
-    Attributes:
-        mesh: its file in art/meshes/skeletal, without the ending.
-        limbs: its skeleton, a key of `LIMBS`.
-        places: where to put what the bones do not tell; None for what cannot be seen or is not
-            there.
-    """
 
-    mesh: str
-    limbs: str
-    places: dict[str, Place | None] = field(default_factory=dict)
+def find(body: Body, limbs: Limbs, places: dict[str, Place | None]) -> dict[str, Point | None]:
+    """A four-legged animal's keypoints by name, those that are found."""
+    result: dict[str, Point | None] = {'nose': body.tip(limbs.head, limbs.nose_way, middle=True)}
+    base = body.joint(limbs.tail[0])
+    if base is not None:
+        result['tail base'] = body.outward(base, (0, 0.6, -0.8))
+        result['tail tip'] = body.farthest(limbs.tail, base)
+    for names in limbs.sides:
+        bones = [bone.format(*names) for bone in (*limbs.front, *limbs.hind)]
+        joints = [body.joint(bone) for bone in bones]
+        side = 1 if joints[3][0] + joints[7][0] > 0 else -1
+        word = 'left' if side > 0 else 'right'
+        for name, bone, joint in zip(FRONT + HIND, bones, joints, strict=True):
+            if 'foot' in name:
+                result[f'{word} {name}'] = body.tip([bone], (0, -0.5, 1), side)
+            elif joint is not None:
+                result[f'{word} {name}'] = body.outward(joint, (side, 0, 0)) or body.follow(bone)
+        ears = [bone.format(*names) for bone in limbs.ear]
+        base = body.joint(ears[0]) if ears else None
+        if base is not None and limbs.ear_way is None:
+            result[f'{word} ear tip'] = body.farthest(ears, base)
+        elif base is not None:
+            result[f'{word} ear tip'] = body.tip(ears, limbs.ear_way * np.array([side, 1, 1]))
+    elbow = result.get('left elbow')
+    if elbow is not None:
+        result['withers'] = body.outward(elbow.at * [0, 1, 1], (0, 1, 0))
+    return result | body.at_places(places, MIDDLE)
+
+
+def _animal(mesh: str, limbs: str, places: dict[str, Place | None] | None = None) -> Animal:
+    """An animal of a skeleton (a key of `LIMBS`), with places for what its bones do not tell."""
+    body = LIMBS[limbs]
+    front, hind = (bones[-1].format(*body.sides[0]) for bones in (body.front, body.hind))
+    return Animal(mesh, body.skeleton, front, hind, partial(find, limbs=body, places=places or {}))
 
 
 CATTLE: dict[str, Place | None] = {
@@ -289,33 +327,33 @@ PIG: dict[str, Place] = {
     'hip': (1.05, -1.1),
 }
 
-QUADRUPEDS: dict[str, list[Animal]] = {
+_ANIMALS: dict[str, list[Animal]] = {
     'horse': [
         *(
-            Animal(f'horse_{breed}', 'horse', HORSE)
+            _animal(f'horse_{breed}', 'horse', HORSE)
             for breed in ('celtic', 'barb', 'lusitano', 'marwari', 'persian', 'tessalian')
         ),
-        Animal('horse_breed', 'horse', {'eye': (3.745, 2.46), 'tail tip': (1.45, -1.85)}),
-        Animal('pony', 'horse', {'eye': (3.826, 2.62)}),
+        _animal('horse_breed', 'horse', {'eye': (3.745, 2.46), 'tail tip': (1.45, -1.85)}),
+        _animal('pony', 'horse', {'eye': (3.826, 2.62)}),
     ],
-    'zebra': [Animal('horse', 'horse'), Animal('zebra', 'zebra', {'shoulder': (1.75, 1.25)})],
+    'zebra': [_animal('horse', 'horse'), _animal('zebra', 'zebra', {'shoulder': (1.75, 1.25)})],
     'donkey': [
-        Animal('donkey', 'donkey', {'eye': (2.6, 2.33), 'ear tip': (0.2, 3.55, 2.09)}),
+        _animal('donkey', 'donkey', {'eye': (2.6, 2.33), 'ear tip': (0.2, 3.55, 2.09)}),
     ],
-    'cow': [Animal(f'cattle_female_{a}', 'cattle', CATTLE) for a in 'ab'],
-    'bull': [Animal(f'bull_{a}', 'cattle', CATTLE) for a in 'ab'],
+    'cow': [_animal(f'cattle_female_{a}', 'cattle', CATTLE) for a in 'ab'],
+    'bull': [_animal(f'bull_{a}', 'cattle', CATTLE) for a in 'ab'],
     'zebu': [
-        Animal('zebu', 'cattle', {**CATTLE, 'eye': (2.84, 3.02)}),
-        *(Animal(f'sanga_cattle_{a}', 'cattle', CATTLE) for a in 'ab'),
+        _animal('zebu', 'cattle', {**CATTLE, 'eye': (2.84, 3.02)}),
+        *(_animal(f'sanga_cattle_{a}', 'cattle', CATTLE) for a in 'ab'),
     ],
     'wildebeest': [
-        Animal('wildebeest_adult', 'cattle', {**CATTLE, 'eye': None, 'tail base': (2.75, -1.75)})
+        _animal('wildebeest_adult', 'cattle', {**CATTLE, 'eye': None, 'tail base': (2.75, -1.75)})
     ],
     'deer': [
-        Animal('deer_mesh', 'deer', {'eye': (3.135, 1.825), 'ear tip': (0.25, 3.7, 1.63)}),
+        _animal('deer_mesh', 'deer', {'eye': (3.135, 1.825), 'ear tip': (0.25, 3.7, 1.63)}),
     ],
     'rabbit': [
-        Animal(
+        _animal(
             f'rabbit_0{i}',
             'deer',
             {
@@ -329,24 +367,24 @@ QUADRUPEDS: dict[str, list[Animal]] = {
         )
         for i in (1, 2)
     ],
-    'camel': [Animal('camel', 'camel')],
+    'camel': [_animal('camel', 'camel')],
     'giraffe': [
-        Animal('giraffe_adult', 'giraffe', {'eye': (11.67, 5.02), 'ear tip': (0.6, 12.3, 4.0)}),
-        Animal('giraffe_infant', 'giraffe', {'eye': (7.0, 3.0), 'ear tip': (0.36, 7.38, 2.38)}),
+        _animal('giraffe_adult', 'giraffe', {'eye': (11.67, 5.02), 'ear tip': (0.6, 12.3, 4.0)}),
+        _animal('giraffe_infant', 'giraffe', {'eye': (7.0, 3.0), 'ear tip': (0.36, 7.38, 2.38)}),
     ],
     'goat': [
-        Animal(mesh, 'goat', {'eye': (2.172, 1.83), 'ear tip': (0.42, 2.57, 1.6)})
+        _animal(mesh, 'goat', {'eye': (2.172, 1.83), 'ear tip': (0.42, 2.57, 1.6)})
         for mesh in ('goat', 'goat_male')
     ],
-    'sheep': [Animal('sheep', 'sheep', {'ear tip': (0.39, 1.6, 1.2), 'tail tip': None})],
+    'sheep': [_animal('sheep', 'sheep', {'ear tip': (0.39, 1.6, 1.2), 'tail tip': None})],
     'pig': [
-        Animal('pig', 'pig', PIG),
-        Animal(
+        _animal('pig', 'pig', PIG),
+        _animal(
             'animal_piglet',
             'pig',
             {name: tuple(0.437 * number for number in at) for name, at in PIG.items()},
         ),
-        Animal(
+        _animal(
             'animal_boar',
             'pig',
             {
@@ -358,7 +396,7 @@ QUADRUPEDS: dict[str, list[Animal]] = {
         ),
     ],
     'bear': [
-        Animal(
+        _animal(
             mesh,
             'bear',
             {
@@ -371,35 +409,38 @@ QUADRUPEDS: dict[str, list[Animal]] = {
         for mesh in ('bear', 'bear_polar')
     ],
     'hippopotamus': [
-        Animal(
+        _animal(
             'fauna_hippopotamus',
             'hippopotamus',
             {'eye': (3.153, 3.39), 'ear tip': (0.6, 3.71, 3.04), 'tail tip': (2.08, -2.78)},
         )
     ],
     'rhinoceros': [
-        Animal(
+        _animal(
             'rhino',
             'rhinoceros',
             {'eye': (1.495, 3.2), 'nose': (1.05, 3.75), 'knee': (1.4, -1.45)},
         )
     ],
     'elephant': [
-        Animal('elephant_asian_male', 'elephant', {'eye': (6.22, 5.31)}),
-        Animal('elephant_african_bush', 'elephant', {'eye': (7.1, 5.9)}),
-        Animal('elephant_african_forest', 'elephant', {'eye': (5.0, 4.23)}),
-        Animal('elephant_african_baby', 'elephant', {'eye': (2.09, 1.68)}),
+        _animal('elephant_asian_male', 'elephant', {'eye': (6.22, 5.31)}),
+        _animal('elephant_african_bush', 'elephant', {'eye': (7.1, 5.9)}),
+        _animal('elephant_african_forest', 'elephant', {'eye': (5.0, 4.23)}),
+        _animal('elephant_african_baby', 'elephant', {'eye': (2.09, 1.68)}),
     ],
     'lion': [
-        Animal('animal_lion', 'lion', {'eye': (2.85, 2.27)}),
-        Animal('animal_lioness', 'lion', {'eye': (2.96, 2.31), 'ear tip': (0.4, 3.25, 2.1)}),
+        _animal('animal_lion', 'lion', {'eye': (2.85, 2.27)}),
+        _animal('animal_lioness', 'lion', {'eye': (2.96, 2.31), 'ear tip': (0.4, 3.25, 2.1)}),
     ],
-    'tiger': [Animal('tiger', 'tiger', {'eye': (2.115, 2.755), 'shoulder': (1.75, 1.4)})],
-    'wolf': [Animal('wolf', 'wolf', {'eye': (1.888, 1.51), 'ear tip': (0.19, 2.285, 1.29)})],
-    'fox': [Animal('fox', 'fox', {'eye': (1.221, 1.034)})],
+    'crocodile': [_animal('Croc', 'crocodile')],
+    'tiger': [_animal('tiger', 'tiger', {'eye': (2.115, 2.755), 'shoulder': (1.75, 1.4)})],
+    'wolf': [_animal('wolf', 'wolf', {'eye': (1.888, 1.51), 'ear tip': (0.19, 2.285, 1.29)})],
+    'fox': [_animal('fox', 'fox', {'eye': (1.221, 1.034)})],
     'dog': [
-        Animal('mastiff_no_spikes', 'mastiff'),
-        Animal('mastiff', 'mastiff'),
-        Animal('wolfhound', 'wolfhound', {'eye': (2.5, 1.5)}),
+        _animal('mastiff_no_spikes', 'mastiff'),
+        _animal('mastiff', 'mastiff'),
+        _animal('wolfhound', 'wolfhound', {'eye': (2.5, 1.5)}),
     ],
 }
+
+KINDS = [Kind(name, 'animal body', KEYPOINTS, PATHS, animals) for name, animals in _ANIMALS.items()]
