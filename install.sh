@@ -163,10 +163,16 @@ install_project() {
 project_needs() {
     "$python" -I - <<'PY'
 import ctypes
-from importlib.metadata import requires
+from importlib.metadata import metadata
 
-asked = [line.partition(';') for line in requires('fmmp')]
-needs = {name.strip() for name, _, extra in asked if 'formats' not in extra}
+from pip._vendor.packaging.requirements import Requirement
+
+project = metadata('fmmp')
+extras = {*project.get_all('Provides-Extra')} - {'formats'}
+needs = set()
+for asked in map(Requirement, project.get_all('Requires-Dist')):
+    if not asked.marker or any(asked.marker.evaluate({'extra': extra}) for extra in extras):
+        needs.add(f'{asked.name}{asked.specifier}')
 try:
     import cv2
 except ImportError:

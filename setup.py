@@ -41,6 +41,11 @@ setup(
     ],
     extras_require={
         'app': ['starlette', 'uvicorn'],
+        # Zensical is a beta: the version that the pages were looked at with, from Python 3.11 on.
+        'docs': [
+            'mkdocstrings-python>=2; python_version >= "3.11"',
+            'zensical==0.0.73; python_version >= "3.11"',
+        ],
         'export': ['onnx', 'onnxruntime', 'onnxscript'],
         'formats': ['ndx-pose>=0.2', 'pynwb>=4', 'sleap-io>=0.9'],
         'logs': ['tensorboard'],

@@ -55,7 +55,7 @@ class TestEpisodes(EpisodeDataset):
 
     @property
     def metric_names(self) -> list[str]:
-        """What :meth:`evaluate` gives, of which ``evaluation.save_best`` names one."""
+        """What `evaluate` gives, of which ``evaluation.save_best`` names one."""
         names = [category.name for category in self.categories.values()]
         return [*METRICS, *(f'{metric}/{name}' for name in names for metric in BY_CATEGORY)]
 

@@ -71,7 +71,7 @@ def _numpy_scalars() -> Iterator[None]:
 
 
 def load_training(path: str | Path) -> dict:
-    """Read a checkpoint to go on with its training; see :func:`require_training`."""
+    """Read a checkpoint to go on with its training; see `require_training`."""
     return require_training(load_checkpoint_file(path), path)
 
 

@@ -210,7 +210,7 @@ def format_comparison(
     The last column, where a file has it, is the second floor: matching without training.
 
     Args:
-        rows: what :func:`compare` returns.
+        rows: what `compare` returns.
         names: the files'.
         metric: that was compared.
         style: ``markdown``, ``csv`` or ``latex``; CSV has the ends of the intervals in columns of

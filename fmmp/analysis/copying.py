@@ -147,7 +147,7 @@ def format_floors(floors: Sequence[Floor], by: str, style: str = 'markdown') -> 
     """Return the floors as a table, in per cent.
 
     Args:
-        floors: what :func:`score_copying` returns, of one file or several.
+        floors: what `score_copying` returns, of one file or several.
         by: ``split``, ``super-category`` or ``category``: a row for each and its split, the mean
             over its categories; for the first two also over all splits, if there are several.
         style: ``markdown``, ``csv`` or ``latex``.

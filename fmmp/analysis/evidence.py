@@ -136,7 +136,7 @@ def write_evidence(evidence: Evidence, path: str | Path) -> None:
 
 
 def read_evidence(path: str | Path) -> Evidence:
-    """Read what :func:`write_evidence` wrote.
+    """Read what `write_evidence` wrote.
 
     Raises:
         InputError: there is no such file, or it holds something else.

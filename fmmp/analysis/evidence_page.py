@@ -52,7 +52,7 @@ def _block(request: str, folder: Path) -> str:
 
 
 def table(evidence: Evidence, rows: list[str], against: str | None = None) -> str:
-    """A table of scores, in percent, with intervals (:func:`~.evidence.estimate`).
+    """A table of scores, in percent, with intervals (`evidence.estimate`).
 
     Args:
         evidence: whose.

@@ -60,7 +60,7 @@ def read_config(args: argparse.Namespace) -> Config:
 
 
 def run(main: Callable[[], None]) -> None:
-    """:func:`fmmp.cli.run` for a command that may be one of several processes.
+    """`fmmp.cli.run` for a command that may be one of several processes.
 
     The first of them alone says that it was interrupted. An error in one ends them all.
     """

@@ -11,13 +11,13 @@ import numpy as np
 from mmcv import Config
 from torch import nn
 
-from fmmp.analysis.reliability import reliability
 from fmmp.datasets.annotations import Instance
 from fmmp.errors import InputError
 
 from .calibration import TOLERANCE, Calibration
 from .data import build_dataset
 from .estimator import Estimator
+from .reliability import reliability
 from .support import Support
 
 
@@ -127,7 +127,7 @@ def held_out(judged: Judged, seed: int, folds: int = 4) -> np.ndarray:
     """Confidences (N,) of calibrations that were fitted without the keypoint's category.
 
     Args:
-        judged: what :func:`judge` gave.
+        judged: what `judge` gave.
         seed: of the division of the categories.
         folds: parts, each left out once; fewer where there are fewer categories.
 
@@ -151,7 +151,7 @@ def measure(judged: Judged, confidences: Sequence[np.ndarray]) -> dict[str, dict
     """The reliability of confidences, means over several of them.
 
     Args:
-        judged: what :func:`judge` gave.
+        judged: what `judge` gave.
         confidences: (N,) each, such as one a seed.
 
     Returns:

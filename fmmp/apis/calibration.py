@@ -109,7 +109,7 @@ class Calibration:
 
     @classmethod
     def load(cls, path: str | Path) -> Calibration:
-        """Read what :meth:`save` wrote.
+        """Read what `save` wrote.
 
         Raises:
             InputError: it is something else.

@@ -51,7 +51,7 @@ def image_pixels(image: Image, name: str = 'image') -> np.ndarray:
     """An image's pixels (H, W, 3) uint8, RGB.
 
     Args:
-        image: a path, see :func:`read_image`; pixels (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of
+        image: a path, see `read_image`; pixels (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of
             uint8 or uint16; or Pillow's image, which is turned upright as its EXIF says.
         name: what errors call it.
 

@@ -67,9 +67,9 @@ def estimate_many(
 
     Args:
         estimator: of the supports.
-        jobs: of :func:`list_images`.
+        jobs: of `list_images`.
         folder: where the file goes.
-        described: what the poses depend on, such as :func:`describe_estimation` says.
+        described: what the poses depend on, such as `describe_estimation` says.
 
     Returns:
         How many poses the file has, and the images that failed.

@@ -181,10 +181,10 @@ def place(model: nn.Module, config: Config, device: str | torch.device) -> nn.Mo
 
 
 def place_for_speed(model: nn.Module, config: Config, device: str | torch.device) -> nn.Module:
-    """:func:`place`, on the CPU with channels last unless the config says otherwise.
+    """`place`, on the CPU with channels last unless the config says otherwise.
 
     It is faster there; its results differ by rounding from those of contiguous images, which
-    :func:`init_model` keeps.
+    `init_model` keeps.
     """
     on_cpu = torch.device(device).type == 'cpu'
     return place(model, {'channels_last': on_cpu, **config}, device)

@@ -20,7 +20,7 @@ def build_optimizer(model: nn.Module, config: Config, processes: int) -> Optimiz
 
     Args:
         model: what is to be trained.
-        config: its ``optimizer``, and ``auto_scale_lr`` (see :func:`learning_rate`).
+        config: its ``optimizer``, and ``auto_scale_lr`` (see `learning_rate`).
         processes: how many train together.
 
     Raises:

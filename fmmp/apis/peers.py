@@ -35,7 +35,7 @@ class Watch(threading.Thread):
         self._over = threading.Event()
 
     def run(self) -> None:
-        """Look until :meth:`stop`."""
+        """Look until `stop`."""
         while not self._over.wait(SECONDS_BETWEEN_LOOKS):
             failure = self.failure()
             if failure and not self._over.wait(SECONDS_TO_END_ALONE):

@@ -26,7 +26,7 @@ def save_pictures(config: Config, report: dict, folder: str | Path) -> Path:
 
     Args:
         config: the config that was tested.
-        report: what :func:`fmmp.apis.test` returned for it.
+        report: what `fmmp.apis.test` returned for it.
         folder: for ``CATEGORY_PAIR.jpg``, with the pair's number, and ``contact_sheet.jpg``.
 
     Returns:

@@ -110,7 +110,7 @@ def format_report(report: dict, columns: tuple[str, ...] = COLUMNS) -> str:
     """The report as a table: a row a category, then the mean over pairs and the floors'.
 
     Args:
-        report: what :func:`test` returns.
+        report: what `test` returns.
         columns: the metrics to show. mPCK, the mean over the PCK columns, is also known as mAP.
             The last ones are the mPCK of the floors: copying the support's keypoints and, where it
             was asked for, matching features without training.

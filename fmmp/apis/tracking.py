@@ -79,7 +79,7 @@ class Tracker:
         """Smooth a frame's keypoints (K, 2), and move the box.
 
         Args:
-            keypoints: what was found in :attr:`box`, in pixels.
+            keypoints: what was found in `box`, in pixels.
             size: the frame's width and height.
             is_smooth: they are already, by an earlier tracker.
         """

@@ -42,7 +42,7 @@ class Project:
     renamed, moved in the list, or taken out and brought back, without a change to the pictures.
 
     Args:
-        path: the file; it is read if it is there, and written by :meth:`save`.
+        path: the file; it is read if it is there, and written by `save`.
 
     Raises:
         InputError: there is another kind of file at the path.
@@ -111,7 +111,7 @@ class Project:
             return True
 
     def touch(self, name: str) -> None:
-        """Let :meth:`changes` name a picture whose file is found to be broken."""
+        """Let `changes` name a picture whose file is found to be broken."""
         with self._lock:
             self.revision += 1
             self._changed[name] = self.revision

@@ -71,7 +71,7 @@ class Server(uvicorn.Server):
     """A server whose end also ends what waits for news.
 
     Args:
-        app: of :func:`make_app`.
+        app: of `make_app`.
         predictor: its predictor.
     """
 

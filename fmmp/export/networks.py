@@ -26,7 +26,7 @@ class SupportNetwork(nn.Module):
         self.fields = fields
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """The tensors of :meth:`encode`'s state."""
+        """The tensors of `encode`'s state."""
         return tuple(tensors_of(self.encode(*inputs)).values())
 
     def encode(self, imgs: Tensor, points: Tensor, visible: Tensor, *others: Tensor) -> Any:

@@ -65,7 +65,7 @@ def example(model: nn.Module, sizes: Sizes, seed: int = 0) -> tuple[dict[str, Te
 
 
 def as_episode(supports: dict[str, Tensor], imgs: Tensor) -> Episode:
-    """The one episode of an :func:`example`; nothing of the queries but their images counts."""
+    """The one episode of an `example`; nothing of the queries but their images counts."""
     batch = {}
     for name, value in supports.items():
         nothing = value.new_zeros(len(imgs), *value.shape[1:])

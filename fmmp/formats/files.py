@@ -12,7 +12,6 @@ from fmmp.errors import InputError, did_you_mean
 
 from .labels import Labels
 
-# name: what it is; each is a module of this name with `read` and `write`
 FORMATS = {
     'coco': 'COCO keypoints, a JSON file',
     'coco_results': 'COCO keypoint results, a JSON file beside an annotation file',
@@ -24,6 +23,7 @@ FORMATS = {
     'sleap': 'SLEAP, an .slp file',
     'nwb': 'Neurodata Without Borders with ndx-pose, an .nwb file',
 }
+"""What the formats are, by the names of the modules whose ``read`` and ``write`` each has."""
 
 
 def read(path: str | Path, format: str | None = None, **options: object) -> Labels:

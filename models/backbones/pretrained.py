@@ -20,9 +20,9 @@ def load_pretrained(backbone: nn.Module, source: str) -> None:
     The first process alone reads them, and downloads them if need be; the others get them from it.
 
     Args:
-        backbone: MMPose's ResNet or Swin Transformer, or a :class:`TimmBackbone`.
+        backbone: MMPose's ResNet or Swin Transformer, or a `TimmBackbone`.
         source: ``torchvision://NAME``, ``timm:NAME``, ``package:NAME`` or a file; see
-            :func:`~fmmp.models.backbones.sources.find_weights`. A file may be torchvision's, the
+            `fmmp.models.backbones.sources.find_weights`. A file may be torchvision's, the
             official Swin Transformers', one that timm knows, or one with the backbone's own names.
 
     Raises:
@@ -53,7 +53,7 @@ def load_initial_weights(backbone: nn.Module) -> None:
     checkpoint.
 
     Raises:
-        CheckpointError: as of :func:`load_pretrained`, or they are not on this machine.
+        CheckpointError: as of `load_pretrained`, or they are not on this machine.
     """
     source = getattr(backbone, 'weights', None)
     if source is not None:

@@ -24,7 +24,7 @@ def find_weights(source: str, download: bool = False) -> Path:
     """The file of a source.
 
     Args:
-        source: ``package:NAME``, which an installed package of :data:`PACKAGES` holds;
+        source: ``package:NAME``, which an installed package of `PACKAGES` holds;
             ``timm:NAME``, timm's weights on the Hugging Face hub, such as
             ``timm:convnext_tiny.fb_in1k``; ``torchvision://NAME``; or a file.
         download: get what is not on this machine yet; else that is an error.

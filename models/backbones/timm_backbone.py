@@ -35,24 +35,26 @@ class TimmBackbone(nn.Module):
     Args:
         model: timm's name, such as ``convnext_tiny.fb_in1k``.
         weights: where a frozen backbone's weights come from, such as ``package:efficientnet_lite0``
-            (see :func:`~fmmp.models.backbones.sources.find_weights`). They are loaded whenever
+            (see `fmmp.models.backbones.sources.find_weights`). They are loaded whenever
             the model is built, so that checkpoints need not hold them, and never downloaded then.
             A backbone that learns starts from the detector's ``pretrained`` instead.
-        frozen: compute no gradients, and stay in evaluation mode whatever :meth:`train` is told.
+        frozen: compute no gradients, and stay in evaluation mode whatever `train` is told.
         norm_eval: let batch norm keep its running means while the rest trains.
         last_norm: normalise the last map as the classifier would have it [True for plain vision
             transformers].
         out_indices: which of the three maps to give; what only the others need is not computed.
-        mean, std: what the weights want images normalised with, in units of [0, 1] [what timm says;
-            the packages' have values of their own].
+        mean: what the weights want images normalised with, in units of [0, 1] [what timm says; the
+            packages' have values of their own].
+        std: likewise.
         options: more for timm's ``create_model``, such as ``drop_path_rate=0.1``.
 
     Attributes:
         out_channels: of the maps.
         strides: of the maps, in pixels.
         size_divisor: images' sides must be multiples of it.
-        input_mean, input_std: what the data pipeline must normalise images with, whatever the
-            weights: ImageNet's.
+        input_mean: what the data pipeline must normalise images with, whatever the weights:
+            ImageNet's.
+        input_std: likewise.
 
     Raises:
         InputError: timm has no such model, or it gives no maps at these strides.

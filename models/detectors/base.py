@@ -50,7 +50,7 @@ class Found(NamedTuple):
 class EpisodeDetector(nn.Module, ABC):
     """Finds the keypoints of an episode's supports in its queries.
 
-    A method supplies :meth:`encode_supports`, :meth:`decode` and :meth:`losses`, and states what it
+    A method supplies `encode_supports`, `decode` and `losses`, and states what it
     needs in the attributes below. Everything else is here: backbone and neck, which all images of
     a batch pass together; device and precision; queries that share their supports' encoding and
     pass in chunks; the sum of the losses.
@@ -74,7 +74,7 @@ class EpisodeDetector(nn.Module, ABC):
         parts: modules by the name of the part that they are, between which analysis divides
             operations and time.
         release: the names of a release's checkpoints, if there is one.
-        precision: what :meth:`forward` computes in; torch.bfloat16 where autocast allows.
+        precision: what `forward` computes in; torch.bfloat16 where autocast allows.
         calibration: makes confidences of evidence, arrays by name; None unless one was fitted.
 
     Raises:
@@ -128,7 +128,7 @@ class EpisodeDetector(nn.Module, ABC):
             supports: the annotated images.
 
         Returns:
-            The state that :meth:`decode` takes, whatever the number of queries.
+            The state that `decode` takes, whatever the number of queries.
         """
 
     @abstractmethod
@@ -136,7 +136,7 @@ class EpisodeDetector(nn.Module, ABC):
         """Find the keypoints of Q queries an episode.
 
         Args:
-            state: what :meth:`encode_supports` gave.
+            state: what `encode_supports` gave.
             features: the queries', (B, Q, …).
 
         Returns:
@@ -151,9 +151,9 @@ class EpisodeDetector(nn.Module, ABC):
         the calibration of confidence.
 
         Args:
-            state: what :meth:`encode_supports` gave.
+            state: what `encode_supports` gave.
             features: the queries', (B, Q, …).
-            points: what :meth:`decode` gave for them, (B, Q, L, K, 2).
+            points: what `decode` gave for them, (B, Q, L, K, 2).
 
         Returns:
             By name, finite numbers (B, Q, K).
@@ -164,7 +164,7 @@ class EpisodeDetector(nn.Module, ABC):
         """The losses of a batch of episodes of one query, to be summed.
 
         Args:
-            state: what :meth:`encode_supports` gave.
+            state: what `encode_supports` gave.
             features: the queries', (B, 1, …).
             episode: the batch, with ``num_keypoints``.
 
@@ -195,7 +195,7 @@ class EpisodeDetector(nn.Module, ABC):
         return maps if self.neck is None else self.neck(maps)
 
     def query_features(self, imgs: Tensor) -> Features:
-        """:meth:`image_features`, of queries' images, where a method looks at them otherwise."""
+        """`image_features`, of queries' images, where a method looks at them otherwise."""
         return self.image_features(imgs)
 
     def extract_features(self, episode: Episode) -> tuple[Features, Features]:
@@ -234,13 +234,13 @@ class EpisodeDetector(nn.Module, ABC):
         return self.decode_in_chunks(self.encode_supports(supports, episode.supports), queries)
 
     def decode_in_chunks(self, state: Any, features: Features) -> Tensor:
-        """:meth:`decode`, ``query_batch_size`` queries of each episode at a time."""
+        """`decode`, ``query_batch_size`` queries of each episode at a time."""
         size = self.test_cfg.get('query_batch_size') or features[0].shape[1]
         chunks = zip(*(level.split(size, dim=1) for level in features), strict=True)
         return torch.cat([self.decode(state, chunk) for chunk in chunks], dim=1)
 
     def losses_by_kind(self, episode: Episode) -> dict[str, Tensor]:
-        """:meth:`losses`, from the images."""
+        """`losses`, from the images."""
         self._check(episode)
         supports, queries = self.extract_features(episode)
         return self.losses(self.encode_supports(supports, episode.supports), queries, episode)
@@ -262,13 +262,13 @@ class EpisodeDetector(nn.Module, ABC):
 
     @torch.no_grad()
     def encode(self, supports: Episode) -> EncodedSupports:
-        """:meth:`encode_supports`, from the images of an episode without queries.
+        """`encode_supports`, from the images of an episode without queries.
 
         Args:
             supports: the annotated images, ``num_queries`` being 0.
 
         Returns:
-            What :meth:`find` takes, as often as wanted.
+            What `find` takes, as often as wanted.
         """
         self._check(supports)
         with self.in_precision():
@@ -285,10 +285,10 @@ class EpisodeDetector(nn.Module, ABC):
 
     @torch.no_grad()
     def find(self, supports: EncodedSupports, imgs: Tensor) -> Found:
-        """:meth:`decode`, from the queries' images, with the evidence for it.
+        """`decode`, from the queries' images, with the evidence for it.
 
         Args:
-            supports: what :meth:`encode` gave.
+            supports: what `encode` gave.
             imgs: (B, Q, 3, H, W), normalised crops.
         """
         with self.in_precision():
@@ -315,7 +315,7 @@ class EpisodeDetector(nn.Module, ABC):
             batch: a batch as the data sets give it: what `Episode` holds, and ``index``.
 
         Returns:
-            :meth:`losses`; or ``points``, (B, Q, L, K, 2) float32 on the CPU, and ``index``, the
+            `losses`; or ``points``, (B, Q, L, K, 2) float32 on the CPU, and ``index``, the
             list of the episodes' numbers; with a calibration also ``confidence``, (B, Q, K_c).
         """
         episode = Episode.of(batch).to(self.device)

@@ -81,7 +81,7 @@ class CapeFormerRelease(Release):
         return {rename(name, _NAMES): value for name, value in state.items()}
 
     def to_released(self, state: State) -> State:
-        """The inverse of :meth:`to_ours`.
+        """The inverse of `to_ours`.
 
         Raises:
             CheckpointError: a tensor has no counterpart.

@@ -26,7 +26,8 @@ class FMMP(EpisodeDetector):
     in turn for the support's keypoints.
 
     Args:
-        backbone, neck: see `EpisodeDetector`.
+        backbone: see `EpisodeDetector`.
+        neck: see `EpisodeDetector`.
         keypoint_head: config of the head; its ``embed_dims`` and ``num_levels`` follow from the
             neck unless given.
         others: further arguments of `EpisodeDetector`.

@@ -90,7 +90,7 @@ class FMMPRelease(Release):
         return ours
 
     def to_released(self, state: State) -> State:
-        """The inverse of :meth:`to_ours`.
+        """The inverse of `to_ours`.
 
         Raises:
             CheckpointError: a tensor has no counterpart.

@@ -16,7 +16,9 @@ class PoseAnything(CapeFormer):
     Backbone, map and encodings differ, too; the config says how.
 
     Args:
-        backbone, keypoint_head, others: see `CapeFormer`.
+        backbone: see `CapeFormer`.
+        keypoint_head: see `CapeFormer`.
+        others: further arguments of `CapeFormer`.
     """
 
     batches_apart = False

@@ -72,7 +72,7 @@ class PoseAnythingRelease(Release):
         return ours
 
     def to_released(self, state: State) -> State:
-        """The inverse of :meth:`to_ours`, constants included.
+        """The inverse of `to_ours`, constants included.
 
         Raises:
             CheckpointError: a tensor has no counterpart.

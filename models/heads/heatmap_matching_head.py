@@ -101,7 +101,7 @@ class HeatmapMatchingHead(nn.Module):
         """Draw the keypoints' heatmaps on the queries.
 
         Args:
-            supports: what :meth:`encode_supports` gives.
+            supports: what `encode_supports` gives.
             maps: (B, Q, C, h, w), of Q queries an episode.
 
         Returns:

@@ -218,10 +218,10 @@ class RecurrentMiningHead(nn.Module):
         """Find the keypoints of the queries, mined with the last support's structural references.
 
         Args:
-            state: what :meth:`encode_supports` gives.
+            state: what `encode_supports` gives.
             tokens: (B, Q, N, D), of Q queries an episode.
             levels: each level's (height, width).
-            described: (B, Q, C, H, W), as of :meth:`encode_supports`.
+            described: (B, Q, C, H, W), as of `encode_supports`.
 
         Returns:
             (B, Q, L, K, 2), each layer's points in [0, 1].

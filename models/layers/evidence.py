@@ -72,7 +72,7 @@ def compare(
     """Compare the queries at their answers with the supports at their keypoints.
 
     Args:
-        supports: what :func:`describe_supports` gives.
+        supports: what `describe_supports` gives.
         features: the queries' maps (B, Q, C_l, H_l, W_l).
         answers: (B, Q, K, 2) in [0, 1].
 

@@ -17,7 +17,7 @@ class Graph(NamedTuple):
 
     Attributes:
         on: (B, K) bool.
-        links: (B, K, K), A; see :func:`adjacency`.
+        links: (B, K, K), A; see `adjacency`.
     """
 
     on: Tensor

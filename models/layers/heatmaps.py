@@ -61,7 +61,7 @@ def heatmaps(points: Tensor, visible: Tensor, size: int, sigma: float = 2.0) -> 
     """Each keypoint's heatmap, of peak 1.
 
     Args:
-        points, visible, size, sigma: as of :func:`profiles`.
+        points, visible, size, sigma: as of `profiles`.
 
     Returns:
         (…, size, size), rows along y
@@ -75,7 +75,7 @@ def resampled_heatmaps(
     """Heatmaps resampled bilinearly, without antialiasing, and divided by their maximum.
 
     Args:
-        points, visible, size, sigma: as of :func:`profiles`.
+        points, visible, size, sigma: as of `profiles`.
         cells: cells along a side of the result.
 
     Returns:
@@ -119,7 +119,7 @@ def support_features(
         maps: (B, S, C, h, h).
         points: (B, S, K, 2).
         visible: (B, S, K) bool.
-        sizes, sigma: as of :func:`pool_by_heatmaps`.
+        sizes, sigma: as of `pool_by_heatmaps`.
 
     Returns:
         features (B, K, C), zero for keypoints that take no part, and ``mask`` (B, K) bool, those

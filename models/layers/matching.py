@@ -157,8 +157,9 @@ class Matcher(nn.Module):
     Args:
         temperature: T.
         prior: w.
-        turns, mirrored: of the candidates, see `turned_and_mirrored`; ``turns=1, mirrored=False``
-            takes the support's places alone.
+        turns: of the candidates, see `turned_and_mirrored`; with ``turns=1, mirrored=False`` they
+            are the support's places alone.
+        mirrored: of the candidates, likewise.
         cost: evidence that a candidate other than the support's own places loses.
         learned: train T and w, from these values on.
     """
@@ -207,7 +208,7 @@ class Matcher(nn.Module):
         """f_k · g_c of every query.
 
         Args:
-            supports: what :meth:`encode_supports` gives.
+            supports: what `encode_supports` gives.
             described: (B, Q, C, H, W).
 
         Returns:
@@ -221,8 +222,8 @@ class Matcher(nn.Module):
         """Match queries with their supports.
 
         Args:
-            supports: what :meth:`encode_supports` gives.
-            similarity: (B, Q, K, H, W), what :meth:`similarity` gives.
+            supports: what `encode_supports` gives.
+            similarity: (B, Q, K, H, W), what `similarity` gives.
 
         Returns:
             (B, Q, K, 2) in [0, 1]

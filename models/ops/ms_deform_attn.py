@@ -61,12 +61,12 @@ def ms_deform_sample(
 ) -> tuple[Tensor, Tensor]:
     """Weighted sums of tokens that all heads share, for a value projection to follow.
 
-    Sampling is linear: with a head's value projection V x + b, :func:`ms_deform_attn` of the
+    Sampling is linear: with a head's value projection V x + b, `ms_deform_attn` of the
     projected tokens is ``V @ sampled + b * inside``.
 
     Args:
         tokens: (B, N, D), of all levels, one level after the other.
-        spatial_shapes: (L, 2), each level's (height, width), as in :func:`ms_deform_attn`.
+        spatial_shapes: (L, 2), each level's (height, width), as in `ms_deform_attn`.
         level_start_index: (L,).
         sampling_locations: (B, Q, H, L, P, 2).
         attention_weights: (B, Q, H, L, P).
@@ -96,13 +96,13 @@ def fused_ms_deform_attn(
 ) -> Tensor:
     """Multi-scale deformable attention of tokens that are yet to be projected to values.
 
-    The same as :func:`ms_deform_attn` of ``linear(tokens, value_weight, value_bias)``, but what
+    The same as `ms_deform_attn` of ``linear(tokens, value_weight, value_bias)``, but what
     was sampled is projected, a few queries at a time, and not all tokens; for the gradients it is
     sampled anew. That takes less time and memory where the queries are far fewer than the tokens.
 
     Args:
         tokens: (B, N, D), of all levels, one level after the other.
-        spatial_shapes: (L, 2), each level's (height, width), as in :func:`ms_deform_attn`.
+        spatial_shapes: (L, 2), each level's (height, width), as in `ms_deform_attn`.
         level_start_index: (L,).
         sampling_locations: (B, Q, H, L, P, 2).
         attention_weights: (B, Q, H, L, P).

@@ -18,7 +18,7 @@ def ms_deform_attn(
     sampling_locations: Tensor,
     attention_weights: Tensor,
 ) -> Tensor:
-    """See :func:`fmmp.models.ops.ms_deform_attn`."""
+    """See `fmmp.models.ops.ms_deform_attn`."""
     if value.dim() != 4 or value.shape[2:3] != sampling_locations.shape[2:3]:
         raise ValueError(
             'value must be (B, N, H, C) and sampling_locations (B, Q, H, L, P, 2) with the same '
@@ -64,7 +64,7 @@ def ms_deform_sample(
     sampling_locations: Tensor,
     attention_weights: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """See :func:`fmmp.models.ops.ms_deform_sample`."""
+    """See `fmmp.models.ops.ms_deform_sample`."""
     if tokens.dim() != 3 or sampling_locations.dim() != 6 or attention_weights.dim() != 5:
         raise ValueError(
             'expected tokens (B, N, D), sampling_locations (B, Q, H, L, P, 2) and '
@@ -92,7 +92,7 @@ def fused_ms_deform_attn(
     value_weight: Tensor,
     value_bias: Tensor,
 ) -> Tensor:
-    """See :func:`fmmp.models.ops.fused_ms_deform_attn`."""
+    """See `fmmp.models.ops.fused_ms_deform_attn`."""
     fits = (
         tokens.dim() == 3
         and sampling_locations.dim() == 6

@@ -103,7 +103,7 @@ def check_model(settings: Mapping) -> None:
     """Check ``model``, and the parts in it that name their classes.
 
     Raises:
-        InputError: as of :func:`check_training`.
+        InputError: as of `check_training`.
     """
     check_registered('model', settings.get('model'), MODELS)
     _check_parts('model', settings['model'])
@@ -128,7 +128,7 @@ def check_data(settings: Mapping, subsets: Collection[str] = SUBSETS) -> None:
         subsets: the data sets to look at, as far as there are any.
 
     Raises:
-        InputError: as of :func:`check_training`.
+        InputError: as of `check_training`.
     """
     data = settings.get('data')
     check_arguments('data', data, known.Loader, known.Data)

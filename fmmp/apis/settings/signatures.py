@@ -149,11 +149,11 @@ def check_registered(
     complete: bool = True,
     of: type = object,
 ) -> None:
-    """:func:`check_arguments` of the class that the settings' ``type`` names.
+    """`check_arguments` of the class that the settings' ``type`` names.
 
     Args:
-        path, settings, given, complete: as of :func:`check_arguments`.
-        registry, of: as of :func:`registered`.
+        path, settings, given, complete: as of `check_arguments`.
+        registry, of: as of `registered`.
         targets: what takes some of the settings beside the class.
     """
     if not isinstance(settings, Mapping) or 'type' not in settings:

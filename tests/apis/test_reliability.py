@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fmmp.analysis.reliability import auroc, expected_calibration_error, reliability, risk_at
+from fmmp.apis.reliability import auroc, expected_calibration_error, reliability, risk_at
 
 
 def test_confidences_that_are_as_often_right_as_they_say_have_no_calibration_error():
