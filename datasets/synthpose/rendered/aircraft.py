@@ -167,7 +167,7 @@ def _liveries(file: Path) -> list[Path]:
     return folders[:: max(1, len(folders) // MOST_LIVERIES)]
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=64)
 def _picture(path: Path) -> np.ndarray:
     from PIL import Image
 
@@ -288,10 +288,6 @@ def _part(triangles: np.ndarray) -> Part:
     unit = [n / np.maximum(np.linalg.norm(n, axis=1, keepdims=True), 1e-12) for n in (normals, own)]
     sharp = (unit[0] * unit[1]).sum(1) < 0.7
     normals = np.where(sharp[:, None], unit[1], unit[0])
-    return Part(
-        corners[:, :3].copy(),
-        normals.astype(np.float32),
-        corners[:, 3:].copy(),
-        np.arange(len(corners), dtype=np.int32).reshape(-1, 3),
-        GREY,
-    )
+    data = np.c_[corners[:, :3], normals, corners[:, 3:]].astype(np.float32)
+    data, faces = np.unique(data, axis=0, return_inverse=True)
+    return Part(data[:, :3], data[:, 3:6], data[:, 6:], faces.reshape(-1, 3).astype(np.int32), GREY)

@@ -8,7 +8,7 @@ import numpy as np
 
 from .model import Part
 
-SAMPLES = 4000  # points on a model's surface, besides its vertices
+SAMPLES = 3000  # points on a model's surface, besides its vertices
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,11 @@ def locate(points: np.ndarray, extremes: list[Extreme]) -> np.ndarray:
     unit = (points - low) / np.maximum(high - low, 1e-9)
     found = np.full((len(extremes), 3), np.nan)
     for row, e in zip(found, extremes, strict=True):
-        bounds = np.array([e.x, e.y, e.z])
-        inside = ((unit >= bounds[:, 0] - 1e-6) & (unit <= bounds[:, 1] + 1e-6)).all(1)
-        if inside.any():
-            row[:] = points[inside][(unit[inside] @ np.array(e.direction)).argmax()]
+        inside = np.ones(len(unit), bool)
+        for along, (least, most) in zip(unit.T, (e.x, e.y, e.z), strict=True):
+            if (least, most) != (0, 1):
+                inside &= (along >= least) & (along <= most)
+        inside = np.flatnonzero(inside)
+        if len(inside):
+            row[:] = points[inside[(unit[inside] @ np.array(e.direction)).argmax()]]
     return found

@@ -351,7 +351,7 @@ def _turned(parts: list[Part], turn: np.ndarray) -> list[Part]:
     return [replace(p, vertices=p.vertices @ turn.T, normals=p.normals @ turn.T) for p in parts]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=128)
 def _parts(listing: Listing) -> tuple[list[Part], np.ndarray]:
     """A model's parts, in its catalogue's size in metres, and points of its surface.
 

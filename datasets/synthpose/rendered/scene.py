@@ -83,7 +83,9 @@ def draw(
         camera, azimuth = _camera(posed, min(views.turn, category.turn), views, rng)
         tints = _tints(posed, category.kind in ALIVE, rng)
         items = [Item(p, OBJECT, tint) for p, tint in zip(posed.parts, tints, strict=True)]
-        floor = float(box(posed)[0][1]) if rng.random() < views.aground else None
+        floor = float(box(posed)[0][1])
+        if rng.random() >= views.aground or camera.eye[1] < floor + 0.1:
+            floor = None
         if clutter and attempt < TRIES // 2:
             for _ in range(rng.choice(4, p=OTHERS)):
                 models.append(clutter[rng.integers(len(clutter))])

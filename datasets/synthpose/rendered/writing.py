@@ -34,7 +34,7 @@ from .scene import draw
 from .settling import settle
 
 VERSION = 1
-BESIDE = 5  # models that stand beside a category's instances
+BESIDE = 32  # models that stand beside categories' instances
 UNFINISHED = 'unfinished'  # the folder of what is drawn so far
 
 
@@ -49,7 +49,8 @@ def write_rendered(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[str]:
-    """Writes `unified.json`, `images/<category>/`, `licences.json` and `LICENCES.txt`.
+    """Writes `unified.json`, its parts `train.json`, `val.json` and `test.json`,
+    `images/<category>/`, `licences.json` and `LICENCES.txt`.
 
     `unified.json`, whose `info` holds the settings and the split's category ids, is written last.
 
@@ -145,17 +146,18 @@ def _holds(out_dir: Path, info: dict) -> bool:
 
 @lru_cache(maxsize=1)
 def _workshop(
-    sources: Sources, backgrounds: tuple[str, ...], size: int
-) -> tuple[dict[str, Entry], Backgrounds, Renderer]:
+    sources: Sources, backgrounds: tuple[str, ...], size: int, seed: int
+) -> tuple[dict[str, Entry], list[tuple[str, Model]], Backgrounds, Renderer]:
     """What a process needs to draw, made once."""
     found = {entry.name: entry for entry in entries(sources)}
-    return found, Backgrounds(list(backgrounds), sources.zero_ad), Renderer(size)
+    clutter = _clutter(found, np.random.default_rng((VERSION, seed)))
+    return found, clutter, Backgrounds(list(backgrounds), sources.zero_ad), Renderer(size)
 
 
 def _write_category(job: tuple) -> None:
     """Draws a category: its images' folder, then its file, each whole or not at all."""
     (out_dir, sources, backgrounds, instances, size, seed), name = job
-    found, behind, renderer = _workshop(sources, backgrounds, size)
+    found, clutter, behind, renderer = _workshop(sources, backgrounds, size, seed)
     record = Path(out_dir) / UNFINISHED / f'{folder_name(name)}.json'
     own = zlib.crc32(name.encode())
     try:
@@ -163,14 +165,14 @@ def _write_category(job: tuple) -> None:
     except InputError as error:
         write_json({'left_out': [str(error)]}, record)
         return
-    clutter = _clutter(found, name, np.random.default_rng((VERSION, seed, own)))
+    others = [model for other, model in clutter if other != name]
     scratch = record.with_suffix('.images')
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
     annotations, shown = [], {}
     for index in range(instances):
         rng = np.random.default_rng((VERSION, seed, own, index + 1))
-        image, annotation, models = draw(category, clutter, behind, renderer, rng)
+        image, annotation, models = draw(category, others, behind, renderer, rng)
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(60, 96))]
         ok, encoded = cv2.imencode('.jpg', np.ascontiguousarray(image[..., ::-1]), quality)
         if not ok:
@@ -209,18 +211,18 @@ def _credit(model: Model) -> dict:
     }
 
 
-def _clutter(found: dict[str, Entry], name: str, rng: np.random.Generator) -> list[Model]:
-    """Models to stand beside a category's: of training categories, whatever the category is for."""
-    names = [one for one in found if part(one) == 'train' and one != name]
+def _clutter(found: dict[str, Entry], rng: np.random.Generator) -> list[tuple[str, Model]]:
+    """Models to stand beside others, with their categories' names: training categories' alone."""
+    names = [name for name in found if part(name) == 'train']
     models = []
-    for one in rng.permutation(names)[: 2 * BESIDE]:
+    for name in map(str, rng.permutation(names)):
         try:
-            category = found[str(one)].read()
+            category = found[name].read()
             model = category.models[rng.integers(len(category.models))]
             model.pose(None)
         except InputError:
             continue
-        models.append(model)
+        models.append((name, model))
         if len(models) == BESIDE:
             break
     return models
@@ -254,6 +256,20 @@ def _finish(out_dir: Path, info: dict, names: list[str], photographs: list[Path]
                 name
             )
     write_licences(out_dir, list(credits.values()), photographs)
+    for subset, ids in info['split'].items():
+        write_json(_of_categories(unified, set(ids)), out_dir / f'{subset}.json')
     write_json(unified, out_dir / 'unified.json')
     shutil.rmtree(out_dir / UNFINISHED)
     return left_out
+
+
+def _of_categories(unified: dict, ids: set[int]) -> dict:
+    """The categories of some ids, with their annotations and images."""
+    annotations = [one for one in unified['annotations'] if one['category_id'] in ids]
+    images = {one['image_id'] for one in annotations}
+    return {
+        'info': unified['info'],
+        'images': [image for image in unified['images'] if image['id'] in images],
+        'annotations': annotations,
+        'categories': [category for category in unified['categories'] if category['id'] in ids],
+    }
