@@ -191,24 +191,27 @@ class Renderer:
             sun: (4, 4), from the world to the clip space of the sun's view, which bounds shadows.
             light: the light.
         """
-        uploads = [self._upload(item.part) for item in items]
-        try:
+        wide = (self.size, self.size)
+        with self._gl:  # another renderer's context may be the current one
+            uploads = [self._upload(item.part) for item in items]
             self._pass(self._shadow_map, self._mark, items, uploads, sun, casting=True)
             self._pass(self._labels, self._mark, items, uploads, camera)
             self._shadow.use(1)
             self._set(self._shade, sun=sun, eye=eye, **vars(light), picture=0, shadows=1)
             self._pass(self._samples, self._shade, items, uploads, camera)
-        finally:
-            for buffers in uploads:
-                for buffer in buffers[:2]:
-                    buffer.release()
-        self._gl.copy_framebuffer(self._colours, self._samples)
-        wide = (self.size, self.size)
-        return Drawing(
-            self._read(self._colours.read(components=4), np.uint8, (*wide, 4)),
-            self._read(self._labels.read(components=1, alignment=1), np.uint8, wide),
-            self._read(self._depth.read(), np.float32, wide),
-        )
+            for vertices, faces, _ in uploads:
+                vertices.release()
+                faces.release()
+            self._gl.copy_framebuffer(self._colours, self._samples)
+            return Drawing(
+                self._read(self._colours.read(components=4), np.uint8, (*wide, 4)),
+                self._read(self._labels.read(components=1, alignment=1), np.uint8, wide),
+                self._read(self._depth.read(), np.float32, wide),
+            )
+
+    def close(self) -> None:
+        """Gives back the device's memory; the renderer is of no use then."""
+        self._gl.release()
 
     def _pass(
         self,

@@ -99,7 +99,7 @@ def write_rendered(
     }
     if _holds(out_dir, info):
         return []
-    Renderer(size)  # where there is no renderer, this says so once
+    Renderer(size).close()  # where there is no renderer, this says so once
 
     unfinished = out_dir / UNFINISHED
     unfinished.mkdir(parents=True, exist_ok=True)
