@@ -48,7 +48,7 @@ def renderer():
 
 @pytest.fixture
 def catalogue(tmp_path):
-    """A folder with a catalogue of four cubes in three categories; returns a function to change it."""
+    """A function that writes a catalogue of four cubes, in three categories; its folder."""
 
     def write(properties=PROPERTIES, **entries):
         folder = tmp_path / 'furniture'
@@ -198,8 +198,9 @@ def test_a_material_reads_nothing_outside_of_the_archive(catalogue, tmp_path):
     material = f'newmtl one\nKd 1 0 0\nmap_Kd {tmp_path}/secret.png\n'
     folder = catalogue(**{'m/3/cube.mtl': material, 'm/4/cube.mtl': material})
     desk = next(entry for entry in furniture.categories(folder) if entry.name == 'desk')
-    for part in desk.read().models[0].pose(None).parts:
-        assert not (part.texture == 77).any()
+    textures = [one.texture for one in desk.read().models[0].pose(None).parts]
+    assert textures
+    assert not any((texture == 77).any() for texture in textures)
 
 
 @pytest.mark.parametrize('content', ['', 'f 1 2 3\n', 'v 0 0 nan\n' * 3 + 'f 1 2 3\n', '\0\1\2'])
@@ -241,7 +242,7 @@ def test_an_aircraft_is_read_with_its_objects_placed_and_its_nose_in_front(tmp_p
 def test_held_out_categories_stay_so_whatever_is_drawn():
     names = sorted(['chair', 'horse', 'zebra', 'lamp', 'sofa', 'vase'])
     split = rendered_split(names)
-    assert sorted(sum(split.values(), [])) == [1, 2, 3, 4, 5, 6]
+    assert sorted(i for ids in split.values() for i in ids) == [1, 2, 3, 4, 5, 6]
     assert names.index('horse') + 1 in split['test']
     assert all(part(names[i - 1]) == subset for subset, ids in split.items() for i in ids)
 
