@@ -22,7 +22,7 @@ right."""
 
 @dataclass
 class Point:
-    """A point (3,) of the bind pose, and the bones (4,) that move it with weights (4,)."""
+    """A point (3,) of the bind pose, and the bones (12,) that move it with weights (12,)."""
 
     at: np.ndarray
     bones: np.ndarray
@@ -137,13 +137,33 @@ class Body:
 
     def carried(self, bone: str, at: Sequence[float]) -> Point:
         """A point (3,) that a bone alone moves."""
-        bones = np.array([self.number[bone], NO_BONE, NO_BONE, NO_BONE])
-        return Point(np.array(at, float), bones, np.array([1.0, 0, 0, 0]))
+        bones = np.full(12, NO_BONE)
+        bones[0] = self.number[bone]
+        return Point(np.array(at, float), bones, np.eye(12)[0])
 
     def on_skin(self, at: np.ndarray) -> Point:
-        """A point (3,) that moves as the nearest vertex does."""
-        nearest = ((self.mesh.vertices - at) ** 2).sum(1).argmin()
-        return Point(np.asarray(at), self.mesh.bones[nearest], self.mesh.weights[nearest])
+        """A point (3,) that moves as the skin there does, by barycentric weights of its triangle.
+
+        One that is off the skin moves as the nearest vertex does.
+        """
+        a, b, c = self.corners.swapaxes(0, 1)
+        one, two, to = b - a, c - a, at - a
+        products = [(x * y).sum(1) for x, y in ((one, one), (one, two), (two, two))]
+        right = (to * one).sum(1), (to * two).sum(1)
+        with np.errstate(all='ignore'):  # triangles without an area
+            determinant = products[0] * products[2] - products[1] ** 2
+            v = (products[2] * right[0] - products[1] * right[1]) / determinant
+            w = (products[0] * right[1] - products[1] * right[0]) / determinant
+            shares = np.clip(np.stack([1 - v - w, v, w], 1), 0, None)
+            shares /= shares.sum(1, keepdims=True)
+        distance = ((np.einsum('fk,fkd->fd', shares, self.corners) - at) ** 2).sum(1)
+        nearest = np.nan_to_num(distance, nan=np.inf).argmin()
+        vertices, share = self.mesh.faces[nearest], shares[nearest]
+        if not distance[nearest] < (0.02 * self.size) ** 2:
+            vertex = ((self.mesh.vertices - at) ** 2).sum(1).argmin()
+            vertices, share = np.full(3, vertex), np.array([1.0, 0, 0])
+        weights = self.mesh.weights[vertices] * share[:, None]
+        return Point(np.asarray(at), self.mesh.bones[vertices].ravel(), weights.ravel())
 
     def vertex(self, at: Sequence[float]) -> Point:
         """The vertex nearest a point (3,)."""

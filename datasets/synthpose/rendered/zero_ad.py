@@ -18,6 +18,9 @@ PACKAGE = '0ad-data, mods/public/public.zip'
 CREATOR = 'Wildfire Games and the contributors of 0 A.D.'
 LICENCE = 'CC BY-SA 3.0'
 
+KINDS = quadrupeds.KINDS + birds_and_fish.KINDS
+PEOPLE = {'man': 'skeletal/new/m_', 'woman': 'skeletal/new/f_'}  # how their bodies' files begin
+
 ANIMAL_PROPS = ('_hair_', 'props/fauna/', 'teeth')  # manes, antlers; not riders and saddles
 NOT_ALIVE = ('death', 'dead', 'blood', 'flaming')
 # Riders and crews sit and pull at what is not there; shields hide those in formation.
@@ -25,21 +28,23 @@ NOT_ON_FOOT = ('rider/', 'chariot', 'elephantry', 'formations/', 'siege')
 TEAM = np.array([0.2, 0.3, 0.6])  # the player's colour where none is drawn
 
 
-def categories(public_zip: str | Path) -> list[Category]:
+def categories(public_zip: str | Path, kinds: Sequence[Kind] = KINDS) -> list[Category]:
     """0 A.D.'s animals and people in categories.
 
     A keypoint that no model of a category has is left out of it.
 
     Args:
         public_zip: mods/public/public.zip of the package.
+        kinds: the animals.
 
     Raises:
         InputError: a file that is missing or damaged, by its name and the entry's.
     """
     archive = Archive(public_zip)
     worn = _actors_by_mesh(archive)
-    result = [_animals(archive, kind, worn) for kind in quadrupeds.KINDS + birds_and_fish.KINDS]
-    return result + [_people(archive, name, mark, worn) for name, mark in PEOPLE.items()]
+    result = [_animals(archive, kind, worn) for kind in kinds]
+    result += [_people(archive, name, mark, worn) for name, mark in PEOPLE.items()]
+    return [category for category in result if category.models]
 
 
 def _actors_by_mesh(archive: Archive) -> dict[str, list[str]]:
@@ -176,9 +181,6 @@ class PosedAnimal:
         look = actor.look(generator, without=NOT_ALIVE)
         look.props = [prop for prop in look.props if any(own in prop[1] for own in ANIMAL_PROPS)]
         return look, actor.material
-
-
-PEOPLE = {'man': 'skeletal/new/m_', 'woman': 'skeletal/new/f_'}
 
 
 def _people(archive: Archive, name: str, mark: str, worn: dict[str, list[str]]) -> Category:
