@@ -335,17 +335,34 @@ _ANIMALS: dict[str, list[Animal]] = {
         ),
         _animal('horse_breed', 'horse', {'eye': (3.745, 2.46), 'tail tip': (1.45, -1.85)}),
         _animal('pony', 'horse', {'eye': (3.826, 2.62)}),
-    ],
-    'zebra': [_animal('horse', 'horse'), _animal('zebra', 'zebra', {'shoulder': (1.75, 1.25)})],
-    'donkey': [
         _animal('donkey', 'donkey', {'eye': (2.6, 2.33), 'ear tip': (0.2, 3.55, 2.09)}),
     ],
-    'cow': [_animal(f'cattle_female_{a}', 'cattle', CATTLE) for a in 'ab'],
-    'bull': [_animal(f'bull_{a}', 'cattle', CATTLE) for a in 'ab'],
-    'zebu': [
+    'cattle': [
+        *(_animal(f'cattle_female_{a}', 'cattle', CATTLE) for a in 'ab'),
+        *(_animal(f'bull_{a}', 'cattle', CATTLE) for a in 'ab'),
         _animal('zebu', 'cattle', {**CATTLE, 'eye': (2.84, 3.02)}),
         *(_animal(f'sanga_cattle_{a}', 'cattle', CATTLE) for a in 'ab'),
     ],
+    'sheep or goat': [
+        *(
+            _animal(mesh, 'goat', {'eye': (2.172, 1.83), 'ear tip': (0.42, 2.57, 1.6)})
+            for mesh in ('goat', 'goat_male')
+        ),
+        _animal('sheep', 'sheep', {'ear tip': (0.39, 1.6, 1.2), 'tail tip': None}),
+    ],
+    'big cat': [
+        _animal('animal_lion', 'lion', {'eye': (2.85, 2.27)}),
+        _animal('animal_lioness', 'lion', {'eye': (2.96, 2.31), 'ear tip': (0.4, 3.25, 2.1)}),
+        _animal('tiger', 'tiger', {'eye': (2.115, 2.755), 'shoulder': (1.75, 1.4)}),
+    ],
+    'dog': [
+        _animal('mastiff_no_spikes', 'mastiff'),
+        _animal('mastiff', 'mastiff'),
+        _animal('wolfhound', 'wolfhound', {'eye': (2.5, 1.5)}),
+        _animal('wolf', 'wolf', {'eye': (1.888, 1.51), 'ear tip': (0.19, 2.285, 1.29)}),
+        _animal('fox', 'fox', {'eye': (1.221, 1.034)}),
+    ],
+    'zebra': [_animal('horse', 'horse'), _animal('zebra', 'zebra', {'shoulder': (1.75, 1.25)})],
     'wildebeest': [
         _animal('wildebeest_adult', 'cattle', {**CATTLE, 'eye': None, 'tail base': (2.75, -1.75)})
     ],
@@ -372,11 +389,6 @@ _ANIMALS: dict[str, list[Animal]] = {
         _animal('giraffe_adult', 'giraffe', {'eye': (11.67, 5.02), 'ear tip': (0.6, 12.3, 4.0)}),
         _animal('giraffe_infant', 'giraffe', {'eye': (7.0, 3.0), 'ear tip': (0.36, 7.38, 2.38)}),
     ],
-    'goat': [
-        _animal(mesh, 'goat', {'eye': (2.172, 1.83), 'ear tip': (0.42, 2.57, 1.6)})
-        for mesh in ('goat', 'goat_male')
-    ],
-    'sheep': [_animal('sheep', 'sheep', {'ear tip': (0.39, 1.6, 1.2), 'tail tip': None})],
     'pig': [
         _animal('pig', 'pig', PIG),
         _animal(
@@ -428,19 +440,7 @@ _ANIMALS: dict[str, list[Animal]] = {
         _animal('elephant_african_forest', 'elephant', {'eye': (5.0, 4.23)}),
         _animal('elephant_african_baby', 'elephant', {'eye': (2.09, 1.68)}),
     ],
-    'lion': [
-        _animal('animal_lion', 'lion', {'eye': (2.85, 2.27)}),
-        _animal('animal_lioness', 'lion', {'eye': (2.96, 2.31), 'ear tip': (0.4, 3.25, 2.1)}),
-    ],
     'crocodile': [_animal('Croc', 'crocodile')],
-    'tiger': [_animal('tiger', 'tiger', {'eye': (2.115, 2.755), 'shoulder': (1.75, 1.4)})],
-    'wolf': [_animal('wolf', 'wolf', {'eye': (1.888, 1.51), 'ear tip': (0.19, 2.285, 1.29)})],
-    'fox': [_animal('fox', 'fox', {'eye': (1.221, 1.034)})],
-    'dog': [
-        _animal('mastiff_no_spikes', 'mastiff'),
-        _animal('mastiff', 'mastiff'),
-        _animal('wolfhound', 'wolfhound', {'eye': (2.5, 1.5)}),
-    ],
 }
 
 KINDS = [Kind(name, 'animal body', KEYPOINTS, PATHS, animals) for name, animals in _ANIMALS.items()]
