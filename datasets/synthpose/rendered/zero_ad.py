@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from fmmp.errors import InputError
+
 from . import birds_and_fish, people, quadrupeds
 from .anatomy import Animal, Body, Kind, Point, links, place
 from .model import Category, Model, Posed
-from .zero_ad_actors import Actor, Archive, Variant
+from .zero_ad_actors import Archive, Variant
 from .zero_ad_files import Mesh, turned
 
 PACKAGE = '0ad-data, mods/public/public.zip'
@@ -119,6 +121,11 @@ class PosedAnimal:
     def __init__(
         self, archive: Archive, animal: Animal, keypoints: list[str], actors: Sequence[str]
     ) -> None:
+        if not actors:
+            raise InputError(
+                f'{archive.path}: no actor uses art/meshes/skeletal/{animal.mesh}.dae; '
+                'is it of another version of the package?'
+            )
         free = [actor for actor in actors if 'fauna/' in actor]  # those of units are ridden
         self.archive, self.animal, self.keypoints = archive, animal, keypoints
         self.actors = free or list(actors)
@@ -142,7 +149,14 @@ class PosedAnimal:
         """Whether the front bone is before the hind one."""
         if not self.animal.front:
             return True
-        front, hind = (self.names.index(bone) for bone in (self.animal.front, self.animal.hind))
+        names = self.names[: len(states)]
+        for bone in (self.animal.front, self.animal.hind):
+            if bone not in names:
+                raise InputError(
+                    f'{self.archive.path}: art/meshes/{self.file} has no bone {bone}; '
+                    'is it of another version of the package?'
+                )
+        front, hind = (names.index(bone) for bone in (self.animal.front, self.animal.hind))
         return states[front, 2, 3] > states[hind, 2, 3]
 
     @cached_property
@@ -185,14 +199,15 @@ class PosedAnimal:
 
 def _people(archive: Archive, name: str, mark: str, worn: dict[str, list[str]]) -> Category:
     """Men or women, a model for each of the peoples, whose units differ in dress."""
-    by_people: dict[str, set[str]] = {}
-    for mesh, actors in worn.items():
-        for actor in actors if mesh.startswith(mark) else []:
-            if 'art/actors/units/' in actor and not actor.endswith(('_r.xml', '_d.xml')):
-                by_people.setdefault(actor.split('/')[3], set()).add(actor)
+    by_people: dict[str, list[str]] = {}
+    for entry in sorted({actor for actors in worn.values() for actor in actors}):
+        meshes = {variant.mesh for variant in archive.actor(entry).variants()} - {None}
+        on_foot = 'art/actors/units/' in entry and not entry.endswith(('_r.xml', '_d.xml'))
+        if on_foot and all(mesh.startswith(mark) for mesh in meshes):
+            by_people.setdefault(entry.split('/')[3], []).append(entry)
     models = [
-        _model(group, PosedPeople(archive, mark, sorted(actors)), f'art/actors/units/{group}')
-        for group, actors in sorted(by_people.items())
+        _model(group, PosedPeople(archive, actors), f'art/actors/units/{group}')
+        for group, actors in by_people.items()
     ]
     return _category(name, 'person', people.KEYPOINTS, people.PATHS, models)
 
@@ -202,12 +217,11 @@ class PosedPeople:
 
     Args:
         archive: the package's files.
-        mark: how their bodies' files begin.
         actors: the units' entries.
     """
 
-    def __init__(self, archive: Archive, mark: str, actors: Sequence[str]) -> None:
-        self.archive, self.mark, self.actors = archive, mark, actors
+    def __init__(self, archive: Archive, actors: Sequence[str]) -> None:
+        self.archive, self.actors = archive, actors
         self.points = lru_cache(64)(self._points)
 
     def _points(self, file: str) -> list[Point | None]:
@@ -218,7 +232,11 @@ class PosedPeople:
 
     def pose(self, generator: np.random.Generator | None) -> Posed:
         """A unit at rest, or in a frame of one of its animations on foot."""
-        actor, look = self._look(generator)
+        number = 0 if generator is None else generator.integers(len(self.actors))
+        actor = self.archive.actor(self.actors[number])
+        look = actor.look(generator, without=NOT_ALIVE)
+        if look.mesh is None or look.texture is None:
+            raise InputError(f'{self.archive.path}: {self.actors[number]} has no body or no dress')
         mesh, states, team = self.archive.mesh(look.mesh), None, TEAM
         if generator is not None:
             team = generator.uniform(0, 1, 3)
@@ -238,15 +256,3 @@ class PosedPeople:
         reach = [np.ptp(part.vertices, axis=0).max() for part in parts]
         parts = [part for part, extent in zip(parts, reach, strict=True) if extent <= reach[0]]
         return Posed(parts, place(self.points(look.mesh), mesh, states))
-
-    def _look(self, generator: np.random.Generator | None) -> tuple[Actor, Variant]:
-        """A unit and its look, with a body that is these people's."""
-        order = range(len(self.actors))
-        if generator is not None:
-            order = generator.permutation(len(self.actors))
-        for number in order:
-            actor = self.archive.actor(self.actors[number])
-            look = actor.look(generator, without=NOT_ALIVE)
-            if look.mesh is not None and look.mesh.startswith(self.mark):
-                break
-        return actor, look

@@ -16,6 +16,7 @@ import numpy as np
 from fmmp.errors import InputError
 
 NO_BONE = 255
+MOST_SETS = 8  # places in textures for a vertex
 MIRROR = np.array([1, 1, -1])
 
 
@@ -123,8 +124,8 @@ def read_mesh(data: bytes, name: str) -> Mesh:
     if file.version != 4:
         raise InputError(f'{name}: a mesh of version {file.version}, and only version 4 is read')
     count, sets = file.number(), file.number()
-    if not sets:
-        raise InputError(f'{name}: a mesh without places in a texture')
+    if not 1 <= sets <= MOST_SETS:
+        raise InputError(f'{name}: a mesh of {sets} places in textures for a vertex')
     vertex = np.dtype(
         [
             ('at', '<f4', 3),
@@ -142,7 +143,8 @@ def read_mesh(data: bytes, name: str) -> Mesh:
     props = {}
     for _ in range(file.number()):
         prop = file.text()
-        props[prop] = PropPoint(file.states(), int(file.array('u1', 1)[0]))
+        state, bone = file.states(), int(file.array('u1', 1)[0])
+        props[prop] = PropPoint(state, bone if bone < len(bind) else NO_BONE)
     bones = vertices['bones'].astype(np.int64)
     bones[bones >= len(bind)] = NO_BONE
     return Mesh(
