@@ -384,7 +384,9 @@ _ANIMALS: dict[str, list[Animal]] = {
         )
         for i in (1, 2)
     ],
-    'camel': [_animal('camel', 'camel')],
+    'camel': [
+        _animal('camel', 'camel', {'eye': (5.724, 3.869), 'ear tip': (0.31, 6.07, 3.55)}),
+    ],
     'giraffe': [
         _animal('giraffe_adult', 'giraffe', {'eye': (11.67, 5.02), 'ear tip': (0.6, 12.3, 4.0)}),
         _animal('giraffe_infant', 'giraffe', {'eye': (7.0, 3.0), 'ear tip': (0.36, 7.38, 2.38)}),
