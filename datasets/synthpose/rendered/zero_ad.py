@@ -69,10 +69,7 @@ def _animals(archive: Archive, kind: Kind, worn: dict[str, list[str]]) -> Catego
     keypoints = [name for name, known in zip(kind.keypoints, has, strict=True) if known]
     for animal in posed:
         animal.keypoints = keypoints
-    models = [
-        _model(animal.animal.mesh, animal, f'art/meshes/{animal.file}')  # one a mesh
-        for animal in posed
-    ]
+    models = [_model(animal.animal.mesh, animal, f'art/meshes/{animal.file}') for animal in posed]
     return _category(kind.name, kind.kind, keypoints, kind.paths, models)
 
 
