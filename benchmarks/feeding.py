@@ -1,10 +1,10 @@
 """Training samples a second of one core: whole images, reduced decoding, and a shrunk copy.
 
-Images of MP-100 are not to be had everywhere, so they are stand-ins: JPEGs of the sizes that an
-annotation file gives, made of scikit-image's photographs, mirrored side by side at their own
+Images of MP-100 are not to be had everywhere, so they are stand-ins: JPEGs of the sizes that
+annotation files give, made of scikit-image's photographs, mirrored side by side at their own
 resolution. Each has its annotation's box and keypoints.
 
-    python benchmarks/feeding.py mp100_split1_test.json[.gz] [--images 150] [--side 320]
+    python benchmarks/feeding.py mp100_split*.json.gz [--images 150] [--side 304]
 
 All kinds load the same samples in turn, in one process and one thread; the least processor time of
 the rounds counts, which another process on the machine hardly changes. Reading comes from the
@@ -36,6 +36,7 @@ from fmmp.analysis.loading import loading_times
 from fmmp.analysis.tables import format_table
 from fmmp.apis.data import build_dataset
 from fmmp.files import write_json
+from fmmp.memory import keep_freed_memory
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = ROOT / 'configs/fmmp/1shot/fmmp_r50_mp100_split1.py'
@@ -49,16 +50,17 @@ def read_annotations(path: Path) -> dict:
         return json.load(file)
 
 
-def chosen(content: dict, count: int) -> dict:
-    """A number of the file's images, drawn at random, with their first objects as one category."""
+def chosen(files: list[Path], count: int) -> dict:
+    """A number of the files' images, drawn at random, with their first objects as one category."""
     random = np.random.default_rng(0)
-    first = {}
-    for annotation in content['annotations']:
-        if min(annotation['bbox'][2:]) > 0:
-            first.setdefault(annotation['image_id'], annotation)
-    images = [image for image in content['images'] if image['id'] in first]
-    numbers = random.choice(len(images), min(count, len(images)), replace=False)
-    images = [images[number] for number in sorted(numbers)]
+    first, found = {}, {}
+    for content in map(read_annotations, files):
+        for annotation in content['annotations']:
+            if min(annotation['bbox'][2:]) > 0:
+                first.setdefault(annotation['image_id'], annotation)
+        found.update({x['id']: x for x in content['images'] if x['id'] in first})
+    numbers = random.choice(len(found), min(count, len(found)), replace=False)
+    images = [[*found.values()][number] for number in sorted(numbers)]
     annotations = []
     for image in images:
         x, y, w, h = first[image['id']]['bbox']
@@ -137,17 +139,18 @@ def differences(sets: dict[str, TrainEpisodes], samples: int) -> dict[str, tuple
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('annotations', type=Path, help="one of MP-100's annotation files")
+    parser.add_argument('annotations', type=Path, nargs='+', help="MP-100's annotation files")
     parser.add_argument('--images', type=int, default=150, help='stand-ins to make [150]')
-    parser.add_argument('--side', type=int, default=320, help="of the copy's crops [320]")
+    parser.add_argument('--side', type=int, default=304, help="of the copy's crops [304]")
     parser.add_argument('--rounds', type=int, default=3, help='rounds to take the least of [3]')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the figures, too')
     args = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
+    keep_freed_memory()  # as tools/train.py does
     with tempfile.TemporaryDirectory() as folder:
         source, copy, lossless = (Path(folder, name) for name in ('source', 'copy', 'lossless'))
-        content = chosen(read_annotations(args.annotations), args.images)
+        content = chosen(args.annotations, args.images)
         bits = write_images(content, source / 'images')
         write_json(content, source / 'annotations/unified.json')
         sizes = [image['width'] * image['height'] / 1e6 for image in content['images']]
@@ -156,7 +159,7 @@ def main() -> None:
             f'{np.median(sizes):.2f} the median, {bits:.1f} bits a pixel'
         )
         unified = source / 'annotations/unified.json'
-        for target, quality in ((copy, 95), (lossless, None)):
+        for target, quality in ((copy, 90), (lossless, None)):
             report = shrink(unified, source / 'images', target, args.side, quality, workers=1)
             print(f'\n{target.name}, side {args.side}: {format_report(report)}')
         sets = {
@@ -168,7 +171,7 @@ def main() -> None:
         seconds = sample_seconds(sets, args.images, args.rounds)
         changes = differences(sets, min(args.images, 60))
         tables = {
-            name: loading_times(dataset, range(args.images), batch=16)
+            name: loading_times(dataset, range(args.images), 16, time.process_time)
             for name, dataset in sets.items()
         }
     whole = seconds['whole images']
@@ -181,7 +184,7 @@ def main() -> None:
     print('\n' + format_table(titles, rows, 'markdown'))
     parts = list(tables['whole images'])
     rows = [[part, *(f'{1000 * t[part]:.2f}' for t in tables.values())] for part in parts]
-    print('\n' + format_table(['ms by the clock', *tables], rows, 'markdown'))
+    print('\n' + format_table(['ms of the processor', *tables], rows, 'markdown'))
     if args.json:
         write_json({'seconds': seconds, 'differences': changes, 'parts': tables}, args.json)
 

@@ -35,22 +35,28 @@ class _Reader:
             return self.client.get(path)
 
 
-def loading_times(dataset: EpisodeDataset, indices: Sequence[int], batch: int) -> dict[str, float]:
+def loading_times(
+    dataset: EpisodeDataset,
+    indices: Sequence[int],
+    batch: int,
+    read: Callable[[], float] = time.perf_counter,
+) -> dict[str, float]:
     """Seconds a sample of each part of loading, in this process and one thread.
 
     Args:
         dataset: the data set.
         indices: the samples to load, after one that does not count.
         batch: samples that are collated together.
+        read: reads the clock, such as ``time.process_time`` for the processor's seconds.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in a loader's worker
     try:
         dataset[indices[0]]
-        with _timed(dataset) as (seconds, clock):
-            start = time.perf_counter()
+        with _timed(dataset, read) as (seconds, clock):
+            start = read()
             samples = [dataset[index] for index in indices]
-            whole = time.perf_counter() - start
+            whole = read() - start
             parts = dict(seconds)
             with clock(COLLATE):
                 for first in range(0, len(samples), batch):
@@ -63,19 +69,21 @@ def loading_times(dataset: EpisodeDataset, indices: Sequence[int], batch: int) -
 
 
 @contextmanager
-def _timed(dataset: EpisodeDataset) -> Iterator[tuple[dict[str, float], Callable]]:
+def _timed(
+    dataset: EpisodeDataset, read: Callable[[], float]
+) -> Iterator[tuple[dict[str, float], Callable]]:
     """Time a data set's steps inside the block: the seconds by part, and the clock."""
     seconds, running = defaultdict(float), []
 
     @contextmanager
     def clock(part: str) -> Iterator[None]:
         """Time a part, but for the parts inside of it."""
-        start = time.perf_counter()
+        start = read()
         running.append(0.0)
         try:
             yield
         finally:
-            spent = time.perf_counter() - start
+            spent = read() - start
             seconds[part] += spent - running.pop()
             if running:
                 running[-1] += spent

@@ -16,6 +16,7 @@ from fmmp.checkpoints import load_training, load_weights, save_atomically
 from fmmp.errors import CheckpointError, NonFiniteLossError
 from fmmp.files import link_atomically
 
+from .ready_batches import ready_batches
 from .work_dir import LATEST
 
 
@@ -163,7 +164,8 @@ class Runner(EpochBasedRunner):
         self._max_iters = self.max_epochs * len(data_loader)
         self.model.train()
         self.call_hook('before_train_epoch')
-        for self._inner_iter, batch in enumerate(data_loader):
+        device = next(self.model.parameters()).device
+        for self._inner_iter, batch in enumerate(ready_batches(data_loader, device)):
             self.data_batch = batch
             self.call_hook('before_train_iter')
             self.run_iter(batch, train_mode=True, **kwargs)

@@ -18,6 +18,7 @@ from fmmp.errors import InputError
 from .distributed import collect, is_first_process
 from .loaders import build_episodes
 from .model import init_model, place_for_speed
+from .ready_batches import ready_batches
 from .settings.checks import check_data, check_model, check_names
 from .starter import matching_config, require_checkpoint, resolve
 
@@ -40,7 +41,7 @@ def predict(model: nn.Module, loader: DataLoader) -> list[dict]:
     model.eval()
     progress = Progress('episodes') if is_first_process() else None
     done, results = 0, []
-    for episodes in loader:
+    for episodes in ready_batches(loader, next(model.parameters()).device):
         with torch.no_grad():
             found = model(return_loss=False, **episodes)
         found['points'] = found['points'][:, :, -1]

@@ -165,9 +165,9 @@ def parse_args() -> argparse.Namespace:
     sub.add_argument('unified', help='unified annotation file')
     sub.add_argument('--images', required=True, help='the image folder')
     sub.add_argument('--out', required=True, metavar='FOLDER', help='folder of the copy')
-    sub.add_argument('--side', type=int, default=320, help="pixels of an object's crop [320]")
+    sub.add_argument('--side', type=int, default=304, help="pixels of an object's crop [304]")
     kind = sub.add_mutually_exclusive_group()
-    kind.add_argument('--quality', type=int, default=95, help='of JPEG [95]')
+    kind.add_argument('--quality', type=int, default=90, help='of JPEG [90]')
     kind.add_argument('--png', action='store_true', help='write PNG, without loss')
     sub.add_argument('--workers', type=int, help='threads [processors]')
 

@@ -19,7 +19,6 @@ data = dict(
     num_shots=1,
     data_cfg=dict(image_size=256, num_keypoints=70, num_references=16),
     samples_per_gpu=16,
-    workers_per_gpu=4,
     # a test episode has 16 images or more
     val_dataloader=dict(samples_per_gpu=1),
     test_dataloader=dict(samples_per_gpu=1),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from mmcv.runner import EpochBasedRunner, Hook
+from torch import Tensor
 
 from fmmp.checkpoints import save_atomically
 from fmmp.datasets.episode_dataset import EpisodeDataset
@@ -89,7 +90,11 @@ class NonFiniteLossHook(Hook):
             if save:
                 rank = f'_rank_{runner.rank}' if runner.world_size > 1 else ''
                 path = Path(runner.work_dir, f'non_finite_iter_{runner.iter + 1}{rank}.pth')
-                content = dict(batch=runner.data_batch, files=files, iter=runner.iter + 1)
+                batch = {
+                    name: value.cpu() if isinstance(value, Tensor) else value
+                    for name, value in runner.data_batch.items()
+                }
+                content = dict(batch=batch, files=files, iter=runner.iter + 1)
                 save_atomically(content, path)
                 found[-1] += f' (saved as {path})'
         numbers = ', '.join(f'{k} {v:.4g}' for k, v in runner.outputs['log_vars'].items())
