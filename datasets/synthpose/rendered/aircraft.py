@@ -13,7 +13,7 @@ import numpy as np
 
 from fmmp.errors import InputError
 
-from .extremes import Extreme, both_sides, locate, surface
+from .extremes import Extreme, both_sides, locate, named_links, surface, swapped_sides
 from .meshes import MAX_FACES, plain_texture
 from .model import Category, Entry, Model, Part, Posed
 
@@ -46,6 +46,21 @@ BALLOON = [
         Extreme('corner of the basket', (1, -0.5, 0.5), y=(0, 0.1)),
     ),
 ]
+ALONG = [  # links on either side
+    ('nose', 'top of the cabin'),
+    ('top of the cabin', 'end of the tail'),
+    ('end of the tail', 'top of the fin'),
+    ('end of the tail', 'tip of the tailplane'),
+    ('front of the wing tip', 'back of the wing tip'),
+    ('top of the cabin', 'front of the wing tip'),
+    ('belly', 'main wheel'),
+    ('nose', 'nose wheel'),
+    ('top', 'upper edge'),
+    ('upper edge', 'widest'),
+    ('widest', 'lower edge'),
+    ('lower edge', 'corner of the basket'),
+]
+ACROSS = ['corner of the basket']
 CLASSES = {  # a category's name, its keypoints, and the folders of its aircraft
     'airliner': (
         AIRCRAFT,
@@ -132,8 +147,6 @@ def _versions(files: list[Path]) -> list[Path]:
 
 def _category(name: str, extremes: list[Extreme], files: list[Path]) -> Category:
     names = [extreme.name for extreme in extremes]
-    swapped = {'left': 'right', 'right': 'left'}
-    mirrored = [re.sub(r'^(left|right)', lambda side: swapped[side[0]], one) for one in names]
     models = [
         Model(
             name=f'{_below(file)[0]}/{file.stem}',
@@ -144,7 +157,8 @@ def _category(name: str, extremes: list[Extreme], files: list[Path]) -> Category
         )
         for file in files
     ]
-    return Category(name, 'aircraft', names, [], models, [names.index(one) for one in mirrored])
+    links = named_links(names, ALONG, ACROSS)
+    return Category(name, 'aircraft', names, links, models, swapped_sides(names))
 
 
 def _pose(file: Path, extremes: list[Extreme], rng: np.random.Generator | None) -> Posed:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fmmp.errors import InputError
@@ -12,9 +13,10 @@ from fmmp.errors import InputError
 from . import aircraft, furniture, zero_ad
 from .model import Entry
 
-# Of the categories that are tested, one of each kind of shape; names keep their part in every set.
-TEST = {'horse', 'elephant', 'lion', 'sheep', 'rabbit', 'chair', 'table', 'bed', 'car'}
-VALIDATION = {'zebra', 'pig', 'wolf', 'goat', 'desk', 'bench', 'wardrobe', 'motorbike'}
+# Categories whose part is chosen, so that all kinds are tested; of the others, it is drawn.
+TEST = {'horse', 'elephant', 'big cat', 'rabbit', 'chicken', 'whale', 'chair', 'bed', 'car'}
+VALIDATION = {'zebra', 'pig', 'peacock', 'desk', 'bench', 'wardrobe', 'motorbike'}
+TRAINING = {'man', 'woman', 'bear', 'giraffe', 'hippopotamus', 'deer', 'fish'}
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Sources:
 
 
 def entries(sources: Sources) -> list[Entry]:
-    """The categories of all sources, in the order of their names.
+    """The categories of all sources, in the order of their names, which are told apart.
 
     Raises:
         InputError: there is no source, or one cannot be read.
@@ -48,7 +50,12 @@ def entries(sources: Sources) -> list[Entry]:
         found += aircraft.categories(sources.aircraft)
     if not found:
         raise InputError('no models: give --zero-ad, --furniture or --aircraft')
-    return sorted(found, key=lambda entry: entry.name)
+    times = Counter(entry.name for entry in found)
+    told_apart = [
+        replace(entry, name=f'{entry.name} ({entry.kind})') if times[entry.name] > 1 else entry
+        for entry in found
+    ]
+    return sorted(told_apart, key=lambda entry: entry.name)
 
 
 def part(name: str) -> str:
@@ -57,6 +64,8 @@ def part(name: str) -> str:
         return 'test'
     if name in VALIDATION:
         return 'val'
+    if name in TRAINING:
+        return 'train'
     draw = zlib.crc32(name.encode()) % 20
     return 'test' if draw < 3 else 'val' if draw < 4 else 'train'
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +41,30 @@ def both_sides(*extremes: Extreme) -> list[Extreme]:
         mirrored.append(Extreme(f'left {e.name}', (dx, dy, dz), (low, high), e.y, e.z))
         mirrored.append(Extreme(f'right {e.name}', (-dx, dy, dz), (1 - high, 1 - low), e.y, e.z))
     return mirrored
+
+
+def named_links(
+    names: list[str], along: list[tuple[str, str]], across: list[str]
+) -> list[tuple[int, int]]:
+    """Links between keypoints of some names, as far as there are such.
+
+    Args:
+        names: the keypoints', 'left …' and 'right …' being sides.
+        along: pairs that are linked on each side; one of a pair may lie in the middle.
+        across: those whose left is linked to their right.
+    """
+    wanted = [(f'left {name}', f'right {name}') for name in across]
+    for one, two in along:
+        for side in ('left ', 'right '):
+            wanted.append(tuple(n if n in names else side + n for n in (one, two)))
+    found = {tuple(map(names.index, pair)) for pair in wanted if set(pair) <= set(names)}
+    return sorted(found)
+
+
+def swapped_sides(names: list[str]) -> list[int]:
+    """For each of the keypoints of some names, the one of the other side; itself in the middle."""
+    other = {'left': 'right', 'right': 'left'}
+    return [names.index(re.sub('^(left|right)\\b', lambda side: other[side[0]], n)) for n in names]
 
 
 def surface(parts: list[Part]) -> np.ndarray:

@@ -18,7 +18,7 @@ import numpy as np
 from fmmp.errors import InputError
 
 from .camera import rotation
-from .extremes import Extreme, both_sides, locate, surface
+from .extremes import Extreme, both_sides, locate, named_links, surface, swapped_sides
 from .meshes import open_archive, read_entry, read_obj
 from .model import Category, Entry, Model, Part, Posed
 
@@ -89,6 +89,48 @@ BICYCLE = [
     Extreme('top of the back', (0, 1, 0), z=(0, 0.45)),
     *both_sides(Extreme('handle', (1, 0, 0), y=(0.6, 1))),
 ]
+ALONG = [  # links on either side, of all of these
+    ('front top corner', 'back top corner'),
+    ('front top corner', 'front foot'),
+    ('back top corner', 'back foot'),
+    ('top of the back', 'back of the seat'),
+    ('back of the seat', 'front of the seat'),
+    ('front of the seat', 'front foot'),
+    ('back of the seat', 'back foot'),
+    ('top of the back', 'back of the arm'),
+    ('back of the arm', 'front of the arm'),
+    ('front of the arm', 'front foot'),
+    ('back of the arm', 'back foot'),
+    ('top of the head', 'bottom of the head'),
+    ('bottom of the head', 'bottom of the foot'),
+    ('top of the foot', 'bottom of the foot'),
+    ('top front corner', 'top back corner'),
+    ('bottom front corner', 'bottom back corner'),
+    ('top front corner', 'bottom front corner'),
+    ('top back corner', 'bottom back corner'),
+    ('edge of the top', 'edge above the middle'),
+    ('edge above the middle', 'edge below the middle'),
+    ('edge below the middle', 'edge of the foot'),
+    ('front wheel', 'front corner'),
+    ('front corner', 'front of the roof'),
+    ('front of the roof', 'back of the roof'),
+    ('back of the roof', 'back corner'),
+    ('back corner', 'back wheel'),
+    ('front wheel', 'back wheel'),
+    ('front of the front wheel', 'bottom of the front wheel'),
+    ('back of the back wheel', 'bottom of the back wheel'),
+    ('bottom of the front wheel', 'bottom of the back wheel'),
+    ('front of the front wheel', 'top of the front'),
+    ('back of the back wheel', 'top of the back'),
+    ('top of the front', 'handle'),
+]
+ACROSS = [
+    *('front top corner', 'back top corner', 'top of the back', 'front of the seat'),
+    *('back of the seat', 'top of the head', 'bottom of the head', 'top of the foot'),
+    *('bottom of the foot', 'top front corner', 'top back corner', 'bottom front corner'),
+    *('bottom back corner', 'edge of the top', 'edge of the foot', 'front corner'),
+    *('back corner', 'front of the roof', 'back of the roof'),
+]
 
 
 @dataclass(frozen=True)
@@ -115,13 +157,21 @@ class Family:
 
 QUARTER = 0.7  # radians: things whose back looks like their front
 FAMILIES = [  # the first that fits
+    Family(r'abdominal bench', None, 'thing', THING),
+    Family(r'biplane', 'toy biplane', 'thing', THING),
+    Family(r'deer', 'stuffed deer', 'thing', THING),
     Family(r'.*\barmchair|baby high chair|wheelchair', 'armchair', 'furniture', ARMCHAIR),
-    Family(r'.*(deck|beach|relax|pool) (chair|lounge)', 'deck chair', 'furniture', ARMCHAIR),
+    Family(
+        r'.*(deck|beach|relax|pool) (chair|lounge)|armchair ottoman',
+        'deck chair',
+        'furniture',
+        ARMCHAIR,
+    ),
     Family(r'.*\b(chair|class seat)\b.*', 'chair', 'furniture', CHAIR),
     Family(r'corner sofa', 'corner sofa', 'furniture', ARMCHAIR),
     Family(r'opened convertible.*', None, 'furniture', BOX),
     Family(r'.*\b(sofa|couch|futon)\b.*', 'sofa', 'furniture', ARMCHAIR),
-    Family(r'.*\bstool|puff|armchair ottoman', 'stool', 'furniture', TABLE, QUARTER),
+    Family(r'.*\bstool|puff', 'stool', 'furniture', TABLE, QUARTER),
     Family(r'.*(coffee table).*', 'coffee table', 'furniture', TABLE, QUARTER),
     Family(r'bedside table', 'bedside table', 'furniture', TABLE),
     Family(r'(pool|football) table|table tennis', 'games table', 'furniture', TABLE, QUARTER),
@@ -205,7 +255,7 @@ FAMILIES = [  # the first that fits
         CAR,
     ),
     Family(
-        r'fork lift|stroller|tricycle|mower|wheelbarrow|skateboard|rowboat|biplane',
+        r'fork lift|stroller|tricycle|mower|wheelbarrow|skateboard|rowboat',
         None,
         'vehicle',
         THING,
@@ -321,8 +371,6 @@ def _plain(text: str) -> str:
 def _category(name: str, family: Family, members: list[Listing]) -> Category:
     """The category of a family's listings."""
     names = [extreme.name for extreme in family.extremes]
-    swapped = {'left': 'right', 'right': 'left'}
-    mirrored = [re.sub(r'^(left|right)', lambda side: swapped[side[0]], one) for one in names]
     models = [
         Model(
             name=listing.path.strip('/').rsplit('.', 1)[0],
@@ -333,8 +381,8 @@ def _category(name: str, family: Family, members: list[Listing]) -> Category:
         )
         for listing in members
     ]
-    swap = [names.index(one) for one in mirrored]
-    return Category(name, family.kind, names, [], models, swap, family.turn)
+    links, swap = named_links(names, ALONG, ACROSS), swapped_sides(names)
+    return Category(name, family.kind, names, links, models, swap, family.turn)
 
 
 def _pose(listing: Listing, family: Family, rng: np.random.Generator | None) -> Posed:

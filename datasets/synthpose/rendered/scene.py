@@ -43,12 +43,12 @@ class Views:
 
 
 VIEWS = {
-    'animal body': Views(elevation=(-0.15, 0.9), roll=0.2),
-    'bird': Views(elevation=(-0.3, 0.8), roll=0.25, aground=0.5),
+    'animal body': Views(elevation=(-0.1, 0.6), roll=0.12),
+    'bird': Views(elevation=(-0.1, 0.5), roll=0.12, aground=0.5),
     'fish': Views(elevation=(-0.4, 1.0), roll=0.2, aground=0.1),
     'person': Views(turn=1.9, elevation=(-0.15, 0.5), roll=0.08),
-    'furniture': Views(turn=1.1, elevation=(0, 0.8), roll=0.06, aground=0.9),
-    'vehicle': Views(elevation=(-0.05, 0.6), roll=0.06, aground=0.9),
+    'furniture': Views(turn=0.8, elevation=(0.1, 0.6), roll=0.05, aground=0.9),
+    'vehicle': Views(turn=1.1, elevation=(0.05, 0.5), roll=0.05, aground=0.9),
     'aircraft': Views(elevation=(-0.5, 0.9), roll=0.3, aground=0.3),
     'thing': Views(turn=1.3, elevation=(-0.1, 1.0), roll=0.15),
     'plant': Views(elevation=(-0.1, 0.6), roll=0.08),
@@ -154,7 +154,7 @@ def _camera(
     places, _ = camera.project(vertices, 1)
     extent = np.array([places.min(0), places.max(0)]) * [2, -2] + [-1, 1]
     extent = np.sort(extent, axis=0)
-    share = rng.uniform(0.25, 0.5) if rng.random() < 0.15 else rng.uniform(0.5, 0.95)
+    share = rng.uniform(0.3, 0.5) if rng.random() < 0.1 else rng.uniform(0.55, 0.97)
     half = share * np.ptp(extent, axis=0) / np.ptp(extent, axis=0).max()
     room = 1 - half
     if rng.random() < 0.15:  # a side is cut off

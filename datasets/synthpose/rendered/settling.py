@@ -25,7 +25,7 @@ def box(posed: Posed) -> tuple[np.ndarray, np.ndarray]:
 
 def settle(category: Category) -> tuple[Category, list[str]]:
     """Leaves out models that cannot be read, keypoints that most models lack, and those that in
-    most models lie where an earlier one does; links those left along the shape if none are given.
+    most models lie where an earlier one does; links those that no link reaches to the nearest.
 
     Returns:
         The category, and a line on each model that was left out.
@@ -79,7 +79,7 @@ def settle(category: Category) -> tuple[Category, list[str]]:
     return replace(
         category,
         keypoints=[category.keypoints[k] for k in kept],
-        skeleton=links or spanning_tree(np.nanmean(rest[:, kept], 0)),
+        skeleton=joined(np.nanmean(rest[:, kept], 0), links),
         swap=swap,
         models=[replace(model, pose=_selecting(model.pose, kept)) for model in models],
     ), refused
@@ -95,14 +95,16 @@ def _selecting(pose: Pose, kept: np.ndarray) -> Pose:
     return selected
 
 
-def spanning_tree(points: np.ndarray) -> list[tuple[int, int]]:
-    """The links of the shortest tree that joins points (K, D)."""
+def joined(points: np.ndarray, links: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Links between points (K, D), and the shortest further ones that join all of them."""
     distance = np.linalg.norm(points[:, None] - points[None], axis=-1)
-    inside, links = [0], []
+    for a, b in links:
+        distance[a, b] = distance[b, a] = 0
+    inside, tree = [0], set(links)
     while len(inside) < len(points):
         outside = [k for k in range(len(points)) if k not in inside]
         between = distance[np.ix_(inside, outside)]
         a, b = np.unravel_index(between.argmin(), between.shape)
-        links.append(tuple(sorted((inside[a], outside[b]))))
+        tree.add(tuple(sorted((inside[a], outside[b]))))
         inside.append(outside[b])
-    return sorted(links)
+    return sorted(tree)

@@ -104,7 +104,10 @@ def write_rendered(
     unfinished = out_dir / UNFINISHED
     unfinished.mkdir(parents=True, exist_ok=True)
     write_json(info, unfinished / 'info.json')
-    open_jobs = [name for name in chosen if not (unfinished / f'{folder_name(name)}.json').exists()]
+    shuffled = sorted(chosen, key=lambda name: zlib.crc32(name.encode()))  # dear ones spread
+    open_jobs = [
+        name for name in shuffled if not (unfinished / f'{folder_name(name)}.json').exists()
+    ]
     done = len(chosen) - len(open_jobs)
     settings = (str(out_dir), sources, tuple(backgrounds), instances, size, seed)
     with ExitStack() as stack:

@@ -167,7 +167,7 @@ def test_a_category_is_settled_without_keypoints_that_coincide_or_are_missing():
     category = Category('thing', 'thing', names, links, [model], [1, 0, 3, 2, 1, 5])
     settled, refused = settle(category)
     assert (settled.keypoints, refused) == (list('abcd'), [])
-    assert settled.skeleton == [(0, 1)]
+    assert settled.skeleton == [(0, 1), (0, 3), (1, 2)]  # the square's sides
     assert settled.swap == [1, 0, 3, 2]
     assert settled.models[0].pose(None).keypoints.shape == (4, 3)
 
