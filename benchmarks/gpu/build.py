@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -15,10 +16,10 @@ PIP = [sys.executable, '-m', 'pip', 'install', '--no-deps', '--no-build-isolatio
 
 def rows(device: str, seconds: float) -> Iterator[dict]:
     """A row of the build, and one of what is in use."""
-    if device == 'cuda':
+    if device == 'cuda' or not is_installed():
         start = time.monotonic()
-        done = install('cuda')
-        row = {'what': 'compiled for this card', 'seconds': time.monotonic() - start}
+        done = install(device)
+        row = {'what': f'compiled for {device}', 'seconds': time.monotonic() - start}
         if done.returncode:
             install('0')  # so that the steps that can do without them run
             row['failed'] = (done.stderr.strip().splitlines() or ['pip failed'])[-1]
@@ -31,6 +32,14 @@ def rows(device: str, seconds: float) -> Iterator[dict]:
     if f'{device}: compiled' not in said.stdout:
         row['failed'] = said.stderr.strip() or f'the ops are not compiled for {device}'
     yield row
+
+
+def is_installed() -> bool:
+    """Whether this environment has FMMP."""
+    try:
+        return bool(version('fmmp'))
+    except PackageNotFoundError:
+        return False
 
 
 def install(ops: str) -> subprocess.CompletedProcess:

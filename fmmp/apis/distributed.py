@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from uuid import uuid4
 
 import torch
 import torch.distributed as dist
@@ -52,7 +53,11 @@ def init_distributed(launcher: str = 'none', gpu_id: int = 0) -> torch.device:
         dist.init_process_group(backend, store=store, rank=rank, world_size=world_size)
         if world_size > 1:
             global _watch
-            _watch = Watch(store, rank)
+            # torchrun may keep its store when it starts the processes again, with what was said of
+            # the failure before: each start has names of its own.
+            start = [uuid4().hex]
+            dist.broadcast_object_list(start, src=0)
+            _watch = Watch(dist.PrefixStore(start[0], store), rank)
             _watch.start()
     return device
 

@@ -151,6 +151,10 @@ def test_torchrun_gets_what_the_environment_asks_for(tmp_path):
     for option in ('--nproc_per_node 4', '--nnodes 2', '--node_rank 1', '--master_addr node-1'):
         assert option in done.stdout
     assert done.stdout.endswith('test.py c.py a.pth --out b.json --launcher pytorch\n')
+    done = script('dist_train.sh', 'c.py', 4, '--auto-resume', RESTARTS='3', **asked)
+    for option in ('--max_restarts 3', '--nnodes 2', '--rdzv_endpoint node-1:29500'):
+        assert option in done.stdout
+    assert '--node_rank' not in done.stdout  # whoever comes first
 
 
 def test_slurm_gets_what_the_environment_asks_for(tmp_path):
