@@ -81,7 +81,8 @@ def write_rendered(
         if value < least:
             raise InputError(f'SynthPose 2: {setting} must be at least {least}, got {value}')
     out_dir = Path(out_dir).absolute()
-    names = [entry.name for entry in entries(sources)]
+    kinds = {entry.name: entry.kind for entry in entries(sources)}
+    names = list(kinds)
     chosen = names
     if categories is not None and categories < len(names):
         draws = np.random.default_rng((VERSION, seed)).permutation(len(names))[:categories]
@@ -104,10 +105,9 @@ def write_rendered(
     unfinished = out_dir / UNFINISHED
     unfinished.mkdir(parents=True, exist_ok=True)
     write_json(info, unfinished / 'info.json')
-    shuffled = sorted(chosen, key=lambda name: zlib.crc32(name.encode()))  # dear ones spread
-    open_jobs = [
-        name for name in shuffled if not (unfinished / f'{folder_name(name)}.json').exists()
-    ]
+    # Kinds of many models come first, and dear categories are spread.
+    order = sorted(chosen, key=lambda name: (kinds[name] == 'thing', zlib.crc32(name.encode())))
+    open_jobs = [name for name in order if not (unfinished / f'{folder_name(name)}.json').exists()]
     done = len(chosen) - len(open_jobs)
     settings = (str(out_dir), sources, tuple(backgrounds), instances, size, seed)
     with ExitStack() as stack:
