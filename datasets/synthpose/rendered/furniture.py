@@ -245,7 +245,7 @@ FAMILIES = [  # the first that fits
         0.5,
         True,
     ),
-    Family(r'bicycle|bike|indoor bike', 'bicycle', 'vehicle', BICYCLE),
+    Family(r'bicycle|bike', 'bicycle', 'vehicle', BICYCLE),
     Family(r'motorbike|scooter|yamaha.*', 'motorbike', 'vehicle', BICYCLE),
     Family(r'.*\bbus|truck|van', 'bus or truck', 'vehicle', CAR),
     Family(
