@@ -12,6 +12,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import fmmp  # noqa: F401, before torch: how its threads wait, as in the commands
+
+# isort: split
+
 import torch
 from fmmp.models.episode import Episode  # not found? bash install.sh
 from mmcv import Config

@@ -21,6 +21,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import fmmp  # noqa: F401, before torch: how its threads wait, as in the commands
+
+# isort: split
+
 import torch
 from fmmp.models.episode import Episode  # not found? bash install.sh
 from fmmp.models.ops import library

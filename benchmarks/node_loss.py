@@ -6,9 +6,10 @@ Two nodes of two processes each, which are two torchruns on this machine, train 
 CPU (gloo) by ``tools/dist_train.sh`` with ``RESTARTS`` and ``--auto-resume``. At a random moment
 after the first checkpoint the second node is killed, torchrun and processes, with SIGKILL; two
 seconds later its command is started again. torchrun then starts the processes of both nodes anew,
-and they go on from the newest checkpoint by themselves. Weights, optimiser and best score must be
-those of a training that nothing disturbed, bit for bit; otherwise the largest difference of a
-weight is printed and the exit status is 1.
+and they go on from the newest checkpoint by themselves. Position, checkpoints and best epoch must
+be those of a training that nothing disturbed, and weights and the optimiser's state within 1e-5 of
+its: the order in which gradients are added follows from torch's buckets, which it orders anew after
+the first step of each start.
 """
 
 from __future__ import annotations
@@ -24,10 +25,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from kill_and_resume import result, same, small_config, write_dataset
+import torch
+from kill_and_resume import result, small_config, write_dataset
 
 ROOT = Path(__file__).resolve().parent.parent
 NODES, PROCESSES, EPOCHS = 2, 2, 12
+ALLOWED = 1e-5
 
 
 class Training:
@@ -97,6 +100,17 @@ def family(process: int) -> list[int]:
     return [process, *(one for child in children for one in family(child))]
 
 
+def difference(one: object, other: object) -> float:
+    """The largest difference of two numbers, infinite where anything else differs."""
+    if isinstance(one, torch.Tensor) and one.shape == other.shape:
+        return (one.double() - other.double()).abs().max().item() if one.numel() else 0.0
+    if isinstance(one, dict) and one.keys() == other.keys():
+        return max((difference(one[key], other[key]) for key in one), default=0.0)
+    if isinstance(one, list) and len(one) == len(other):
+        return max(map(difference, one, other), default=0.0)
+    return 0.0 if one == other else float('inf')
+
+
 def main() -> None:
     """Train twice, once disturbed, compare, report."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
@@ -136,14 +150,10 @@ def main() -> None:
         logs = len([*(folder / 'disturbed').glob('*.log')])
     if logs < 2:
         sys.exit('the training came to its end before the node was lost: nothing was shown')
-    differing = [name for name in expected if not same(expected[name], found[name])]
-    if differing:
-        weights = expected['weights'], found['weights']
-        worst = max(
-            (weights[0][n].double() - v.double()).abs().max().item() for n, v in weights[1].items()
-        )
-        sys.exit(f'these differ: {", ".join(differing)}; weights by {worst:.1e} at most')
-    print('weights, optimiser and best score are those of the undisturbed training, bit for bit')
+    worst = {name: difference(expected[name], found[name]) for name in expected}
+    for name, apart in worst.items():
+        print(f'{name}: {f"at most {apart:.1e} apart" if apart else "the same"}')
+    sys.exit(max(worst.values()) > ALLOWED)
 
 
 if __name__ == '__main__':

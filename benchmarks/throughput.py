@@ -32,6 +32,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import fmmp  # noqa: F401, before torch: how its threads wait, as in the commands
+
+# isort: split
+
 import cv2
 import numpy as np
 import torch

@@ -22,7 +22,9 @@ def rows(device: str, seconds: float) -> Iterator[dict]:
         row = {'what': f'compiled for {device}', 'seconds': time.monotonic() - start}
         if done.returncode:
             install('0')  # so that the steps that can do without them run
-            row['failed'] = (done.stderr.strip().splitlines() or ['pip failed'])[-1]
+            said = (done.stdout + done.stderr).splitlines()
+            errors = [line.strip() for line in said if 'error' in line.lower()]
+            row['failed'] = errors[0] if errors else 'pip failed'
             print(done.stdout[-20000:], done.stderr[-20000:])
         yield row
     said = subprocess.run(

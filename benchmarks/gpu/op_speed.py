@@ -81,7 +81,8 @@ def rows(device: str, seconds: float) -> Iterator[dict]:
                         free_memory()
                 if 'fused' in times:
                     moved = bytes_to_move(inputs, backward)
-                    row['ratio'] = times.get('plain', float('nan')) / times['fused']
+                    if 'plain' in times:
+                        row['ratio'] = times['plain'] / times['fused']
                     row['GB/s'] = moved / times['fused'] / 1e9
                     row['share of copy'] = moved / bandwidth / times['fused']
                     row['TFLOP/s'] = operations(batch, backward) / times['fused'] / 1e12

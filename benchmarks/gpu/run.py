@@ -31,7 +31,7 @@ atomic_path = runpy.run_path(str(ROOT / 'fmmp/files.py'))['atomic_path']  # fmmp
 def write(result: dict, folder: Path) -> None:
     """Write the result and its page."""
     for name, text in (
-        ('result.json', json.dumps(result, indent=1, allow_nan=True)),
+        ('result.json', json.dumps(result, indent=1)),
         ('page.md', format_page(result)),
     ):
         with atomic_path(folder / name) as scratch:

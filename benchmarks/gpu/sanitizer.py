@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-TOOLS = ('memcheck', 'racecheck')
+TOOLS = {'memcheck': ['--report-api-errors', 'no'], 'racecheck': []}  # torch probes, and errs
 FOUND = 77  # exit status of a tool that finds something
 
 
@@ -25,8 +25,8 @@ def rows(device: str, seconds: float) -> Iterator[dict]:
         yield {**row, 'failed': 'the cases fail'} if done.returncode else row
         return
     environment = {**os.environ, 'PYTORCH_NO_CUDA_MEMORY_CACHING': '1'}  # each tensor by itself
-    for tool in TOOLS:
-        options = ['--tool', tool, '--error-exitcode', str(FOUND), '--kernel-name', 'regex=fmmp']
+    for tool, options in TOOLS.items():
+        options = ['--tool', tool, '--error-exitcode', str(FOUND), *options]
         run = [program, *options, *command]
         done = subprocess.run(run, env=environment, capture_output=True, text=True)
         lines = [line.strip('= ') for line in done.stdout.splitlines() if line.startswith('====')]

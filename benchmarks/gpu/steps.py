@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import runpy
 from dataclasses import dataclass
 from importlib import import_module
@@ -56,10 +57,15 @@ def run(name: str, device: str, seconds: float, path: Path) -> list[dict]:
     atomic_path = runpy.run_path(str(ROOT / 'fmmp/files.py'))['atomic_path']
     found = []
     for row in import_module(f'{__package__}.{name}').rows(device, seconds):
-        found.append(row)
+        found.append({name: strict(value) for name, value in row.items()})
         with atomic_path(path) as scratch:
             scratch.write_text(json.dumps(found), encoding='utf-8')
     return found
+
+
+def strict(value: object) -> object:
+    """A value as JSON has it, which knows no infinity."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def main() -> None:
