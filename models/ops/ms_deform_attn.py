@@ -35,7 +35,8 @@ def ms_deform_attn(
             float16 or bfloat16, of which the latter two are summed in float32.
         spatial_shapes: (L, 2) int64, each level's (height, width); their products sum to N.
         level_start_index: (L,) int64, where each level's tokens start among the N. Both may be
-            sequences of ints, which a GPU need not be asked for.
+            sequences of ints, which a GPU need not be asked for. Tensors on a GPU are not checked:
+            wrong ones give wrong samples, but nothing besides the values is read.
         sampling_locations: (B, Q, H, L, P, 2), (x, y) relative to the level's map: (0, 0) is its
             top left corner and (1, 1) its bottom right one.
         attention_weights: (B, Q, H, L, P).

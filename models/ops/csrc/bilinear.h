@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #if defined(__CUDACC__)
 #define FMMP_INLINE __host__ __device__ __forceinline__
@@ -18,10 +19,11 @@ struct Level {
   int64_t start;
 };
 
-// The four pixels around a location: top left, top right, bottom left, bottom right.
-template <typename T>
+// The four pixels around a location: top left, top right, bottom left, bottom right. Index is the
+// integer to count tokens in. A level that nobody checked gives wrong tokens, but no overflow.
+template <typename T, typename Index = int64_t>
 struct Corners {
-  int64_t token[4];
+  Index token[4];
   T weight[4];
   bool inside[4];
   T dx;  // how far right of the left pixels, in pixels
@@ -30,27 +32,30 @@ struct Corners {
   // False where all four lie outside the map, which includes a location that is not a number: the
   // comparison comes before the conversion to an integer, which a huge number would overflow.
   FMMP_INLINE bool locate(T x, T y, const Level& level) {
-    const T px = x * T(level.width) - T(0.5);
-    const T py = y * T(level.height) - T(0.5);
-    if (!(px > T(-1) && py > T(-1) && px < T(level.width) && py < T(level.height))) {
+    const Index width = static_cast<Index>(level.width), height = static_cast<Index>(level.height);
+    const T px = x * T(width) - T(0.5);
+    const T py = y * T(height) - T(0.5);
+    if (!(px > T(-1) && py > T(-1) && px < T(width) && py < T(height))) {
       return false;
     }
-    int64_t left = static_cast<int64_t>(px);
-    int64_t top = static_cast<int64_t>(py);
+    Index left = static_cast<Index>(px);
+    Index top = static_cast<Index>(py);
     left -= px < T(left);
     top -= py < T(top);
     dx = px - T(left);
     dy = py - T(top);
-    const bool in_left = left >= 0, in_right = left + 1 < level.width;
-    const bool in_top = top >= 0, in_bottom = top + 1 < level.height;
+    const bool in_left = left >= 0, in_right = left + 1 < width;
+    const bool in_top = top >= 0, in_bottom = top + 1 < height;
     inside[0] = in_top && in_left;
     inside[1] = in_top && in_right;
     inside[2] = in_bottom && in_left;
     inside[3] = in_bottom && in_right;
-    token[0] = level.start + top * level.width + left;
-    token[1] = token[0] + 1;
-    token[2] = token[0] + level.width;
-    token[3] = token[2] + 1;
+    using Wraps = typename std::make_unsigned<Index>::type;
+    const Wraps first = Wraps(level.start) + Wraps(top) * Wraps(width) + Wraps(left);
+    token[0] = static_cast<Index>(first);
+    token[1] = static_cast<Index>(first + 1);
+    token[2] = static_cast<Index>(first + Wraps(width));
+    token[3] = static_cast<Index>(first + Wraps(width) + 1);
     weight[0] = (T(1) - dy) * (T(1) - dx);
     weight[1] = (T(1) - dy) * dx;
     weight[2] = dy * (T(1) - dx);

@@ -1,6 +1,11 @@
-// The ops on CUDA devices.
+// The ops on CUDA devices. Nothing here waits for the device, but a copy of more levels than a launch
+// takes along.
+#include <ATen/Context.h>
 #include <ATen/Dispatch.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/searchsorted.h>
+#include <ATen/ops/sort.h>
 #include <ATen/ops/tensor.h>
 #include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAGuard.h>
@@ -14,17 +19,10 @@
 namespace fmmp {
 namespace {
 
-int processors() {
-  int count = 0;
-  C10_CUDA_CHECK(cudaDeviceGetAttribute(
-      &count, cudaDevAttrMultiProcessorCount, c10::cuda::current_device()));
-  return count;
-}
-
-Sizes sizes(const at::Tensor& value, const at::Tensor& locations) {
-  return {
-      value.size(0),     value.size(1),     value.size(2),     value.size(3),
-      locations.size(1), locations.size(2), locations.size(3), locations.size(4)};
+int device_attribute(cudaDeviceAttr attribute) {
+  int result = 0;
+  C10_CUDA_CHECK(cudaDeviceGetAttribute(&result, attribute, c10::cuda::current_device()));
+  return result;
 }
 
 // Whether the channels can be read and written 16 bytes at a time.
@@ -36,9 +34,25 @@ bool packed(const at::Tensor& a, const at::Tensor& b) {
 }
 
 // What fused.h asks of a device.
-template <typename Levels>
 struct CudaKernels {
   Levels levels;
+  at::Tensor shapes, starts;  // that `levels` may point to
+
+  template <typename T>
+  Launch<T> launch(
+      const at::Tensor& value, const at::Tensor& sampled, const at::Tensor& locations,
+      const at::Tensor& weights) const {
+    const Sizes<int64_t> sizes{
+        value.size(0),     value.size(1),     value.size(2),     value.size(3),
+        locations.size(1), locations.size(2), locations.size(3), locations.size(4)};
+    return {
+        {sizes, levels, locations.data_ptr<T>(), weights.data_ptr<T>()},
+        c10::cuda::getCurrentCUDAStream(),
+        device_attribute(cudaDevAttrMultiProcessorCount),
+        device_attribute(cudaDevAttrComputeCapabilityMajor) >= 9,
+        packed(value, sampled),
+        wide(sizes)};
+  }
 
   void forward(
       const at::Tensor& value, const at::Tensor& locations, const at::Tensor& weights,
@@ -48,11 +62,10 @@ struct CudaKernels {
     }
     AT_DISPATCH_FLOATING_TYPES_AND2(
         at::kHalf, at::kBFloat16, value.scalar_type(), "ms_deform_sample", [&] {
-          launch_forward<scalar_t, Levels>(
-              sizes(value, locations), levels, packed(value, sampled), processors(),
-              c10::cuda::getCurrentCUDAStream(), value.data_ptr<scalar_t>(),
-              locations.data_ptr<scalar_t>(), weights.data_ptr<scalar_t>(),
-              sampled.data_ptr<scalar_t>(), inside.data_ptr<scalar_t>());
+          launch<scalar_t>(value, sampled, locations, weights)
+              .sample_forward(
+                  value.data_ptr<scalar_t>(), sampled.data_ptr<scalar_t>(),
+                  inside.data_ptr<scalar_t>());
         });
     C10_CUDA_KERNEL_LAUNCH_CHECK();
   }
@@ -61,52 +74,73 @@ struct CudaKernels {
       const at::Tensor& grad_sampled, const at::Tensor& grad_inside, const at::Tensor& value,
       const at::Tensor& locations, const at::Tensor& weights, at::Tensor& grad_value,
       at::Tensor& grad_locations, at::Tensor& grad_weights) const {
-    if (grad_inside.numel() == 0) {
+    if (weights.numel() == 0) {
       return;
     }
     AT_DISPATCH_FLOATING_TYPES_AND2(
         at::kHalf, at::kBFloat16, value.scalar_type(), "_ms_deform_sample_backward", [&] {
-          launch_backward<scalar_t, Levels>(
-              sizes(value, locations), levels, packed(value, grad_sampled), processors(),
-              c10::cuda::getCurrentCUDAStream(), grad_sampled.data_ptr<scalar_t>(),
-              grad_inside.data_ptr<scalar_t>(), value.data_ptr<scalar_t>(),
-              locations.data_ptr<scalar_t>(), weights.data_ptr<scalar_t>(),
-              grad_value.data_ptr<Accumulator<scalar_t>>(), grad_locations.data_ptr<scalar_t>(),
-              grad_weights.data_ptr<scalar_t>());
+          const auto kernels = launch<scalar_t>(value, grad_sampled, locations, weights);
+          const auto grad = grad_sampled.data_ptr<scalar_t>();
+          const auto result = grad_value.data_ptr<Accumulator<scalar_t>>();
+          kernels.sample_backward(
+              grad, grad_inside.data_ptr<scalar_t>(), value.data_ptr<scalar_t>(),
+              grad_locations.data_ptr<scalar_t>(), grad_weights.data_ptr<scalar_t>());
+          C10_CUDA_KERNEL_LAUNCH_CHECK();
+          if (at::globalContext().deterministicAlgorithms()) {
+            value_backward_sorted(kernels, grad, grad_value.options(), result);
+          } else {
+            kernels.value_backward(grad, result);
+          }
         });
     C10_CUDA_KERNEL_LAUNCH_CHECK();
   }
+
+  // See value_backward.cuh. The sort is stable, so that the order is the same in every run.
+  template <typename T>
+  static void value_backward_sorted(
+      const Launch<T>& kernels, const T* grad_sampled, const at::TensorOptions& options,
+      Accumulator<T>* grad_value) {
+    const auto& sizes = kernels.in.sizes;
+    const int64_t corners = 4 * sizes.groups() * sizes.samples();
+    const auto ints = options.dtype(kernels.wide ? at::kLong : at::kInt);
+    const auto rows = at::empty({corners}, ints), weights = at::empty({corners}, options);
+    const auto weight = weights.template data_ptr<Accumulator<T>>();
+    kernels.list_corners(rows.data_ptr(), weight);
+    C10_CUDA_KERNEL_LAUNCH_CHECK();
+    const auto sorted = at::sort(rows, /*stable=*/true, /*dim=*/0, /*descending=*/false);
+    const int64_t count = sizes.batch * sizes.tokens * sizes.value_heads;
+    const auto starts = at::searchsorted(std::get<0>(sorted), at::arange(count + 1, ints));
+    kernels.value_backward_sorted(
+        starts.template data_ptr<int64_t>(), std::get<1>(sorted).template data_ptr<int64_t>(),
+        weight, grad_sampled, grad_value);
+  }
 };
 
-// Calls function(CudaKernels). Tensors stay where they are, on the device, and their values are not
-// looked at; lists are checked and travel with the launch, unless they are unusually long.
-template <typename Function>
-auto with_kernels(
-    const at::Tensor& shapes, const at::Tensor& starts, const at::Tensor& value,
-    const Function& function) {
+// Tensors stay where they are, on the device, and their values are not looked at; lists are checked
+// and travel with the launch, unless they are unusually long.
+CudaKernels with_levels(
+    const at::Tensor& shapes, const at::Tensor& starts, const at::Tensor& value) {
   check_levels(shapes, starts);
   TORCH_CHECK_VALUE(
       shapes.device() == value.device() && starts.device() == value.device(),
       "spatial_shapes and level_start_index must be on the device of the values, ",
       value.device(), ", got ", shapes.device(), " and ", starts.device());
-  const auto shapes_ = shapes.contiguous(), starts_ = starts.contiguous();
-  return function(CudaKernels<LevelTensors>{
-      {shapes_.data_ptr<int64_t>(), starts_.data_ptr<int64_t>()}});
+  CudaKernels kernels{{}, shapes.contiguous(), starts.contiguous()};
+  kernels.levels.shapes = kernels.shapes.data_ptr<int64_t>();
+  kernels.levels.starts = kernels.starts.data_ptr<int64_t>();
+  return kernels;
 }
 
-template <typename Function>
-auto with_kernels(
-    at::IntArrayRef shapes, at::IntArrayRef starts, const at::Tensor& value,
-    const Function& function) {
+CudaKernels with_levels(at::IntArrayRef shapes, at::IntArrayRef starts, const at::Tensor& value) {
   const auto levels = read_levels(shapes, starts, value.size(1));
-  if (levels.size() > LevelArray::capacity) {
+  if (levels.size() > Levels::capacity) {
     const auto options = value.options().dtype(at::kLong);
-    return with_kernels(
-        at::tensor(shapes, options).view({-1, 2}), at::tensor(starts, options), value, function);
+    return with_levels(
+        at::tensor(shapes, options).view({-1, 2}), at::tensor(starts, options), value);
   }
-  LevelArray array{};
-  std::copy(levels.begin(), levels.end(), array.levels);
-  return function(CudaKernels<LevelArray>{array});
+  CudaKernels kernels{};
+  std::copy(levels.begin(), levels.end(), kernels.levels.listed);
+  return kernels;
 }
 
 template <typename Shapes>
@@ -115,16 +149,13 @@ Pair sample(
     const at::Tensor& weights) {
   check_inputs(value, check_levels(shapes, starts), locations, weights);
   const c10::cuda::CUDAGuard guard(value.device());
-  return with_kernels(shapes, starts, value, [&](const auto& kernels) -> Pair {
-    auto sampled = at::empty(
-        {locations.size(0), locations.size(1), locations.size(2), value.size(3)},
-        value.options());
-    auto inside = at::empty(
-        {locations.size(0), locations.size(1), locations.size(2)}, value.options());
-    kernels.forward(
-        value.contiguous(), locations.contiguous(), weights.contiguous(), sampled, inside);
-    return {sampled, inside};
-  });
+  const auto kernels = with_levels(shapes, starts, value);
+  const auto batch = locations.size(0), queries = locations.size(1), heads = locations.size(2);
+  auto sampled = at::empty({batch, queries, heads, value.size(3)}, value.options());
+  auto inside = at::empty({batch, queries, heads}, value.options());
+  kernels.forward(
+      value.contiguous(), locations.contiguous(), weights.contiguous(), sampled, inside);
+  return {sampled, inside};
 }
 
 template <typename Shapes>
@@ -134,15 +165,14 @@ Triple sample_backward(
   check_inputs(value, check_levels(shapes, starts), locations, weights);
   check_gradients(grad_sampled, grad_inside, value, weights);
   const c10::cuda::CUDAGuard guard(value.device());
-  return with_kernels(shapes, starts, value, [&](const auto& kernels) -> Triple {
-    auto grad_value = zeros_to_add_to(value);
-    auto grad_locations = at::empty(locations.sizes(), locations.options());
-    auto grad_weights = at::empty(weights.sizes(), weights.options());
-    kernels.backward(
-        grad_sampled.contiguous(), grad_inside.contiguous(), value.contiguous(),
-        locations.contiguous(), weights.contiguous(), grad_value, grad_locations, grad_weights);
-    return {grad_value.to(value.scalar_type()), grad_locations, grad_weights};
-  });
+  const auto kernels = with_levels(shapes, starts, value);
+  auto grad_value = zeros_to_add_to(value);
+  auto grad_locations = at::empty(locations.sizes(), locations.options());
+  auto grad_weights = at::empty(weights.sizes(), weights.options());
+  kernels.backward(
+      grad_sampled.contiguous(), grad_inside.contiguous(), value.contiguous(),
+      locations.contiguous(), weights.contiguous(), grad_value, grad_locations, grad_weights);
+  return {grad_value.to(value.scalar_type()), grad_locations, grad_weights};
 }
 
 // What the fused op samples at once: enough to keep a device busy.
@@ -155,11 +185,9 @@ at::Tensor fused(
   check_projection(tokens, locations, value_weight, value_bias);
   check_inputs(tokens.unsqueeze(2), check_levels(shapes, starts), locations, weights);
   const c10::cuda::CUDAGuard guard(tokens.device());
-  return with_kernels(shapes, starts, tokens, [&](const auto& kernels) {
-    return fused_forward(
-        kernels, tokens.contiguous(), locations.contiguous(), weights.contiguous(),
-        value_weight.contiguous(), value_bias.contiguous(), kBytesATile);
-  });
+  return fused_forward(
+      with_levels(shapes, starts, tokens), tokens.contiguous(), locations.contiguous(),
+      weights.contiguous(), value_weight.contiguous(), value_bias.contiguous(), kBytesATile);
 }
 
 template <typename Shapes>
@@ -171,11 +199,10 @@ Quintuple fused_backward(
   check_inputs(tokens.unsqueeze(2), check_levels(shapes, starts), locations, weights);
   check_fused_gradient(grad, locations, value_weight);
   const c10::cuda::CUDAGuard guard(tokens.device());
-  return with_kernels(shapes, starts, tokens, [&](const auto& kernels) {
-    return fmmp::fused_backward(
-        kernels, grad.contiguous(), tokens.contiguous(), locations.contiguous(),
-        weights.contiguous(), value_weight.contiguous(), value_bias.contiguous(), kBytesATile);
-  });
+  return fmmp::fused_backward(
+      with_levels(shapes, starts, tokens), grad.contiguous(), tokens.contiguous(),
+      locations.contiguous(), weights.contiguous(), value_weight.contiguous(),
+      value_bias.contiguous(), kBytesATile);
 }
 
 template <typename Shapes>

@@ -1,54 +1,56 @@
-// The CUDA kernels as functions that Python can call, run on the CPU.
-#include "cuda_on_cpu.h"
-
-#include "kernels.cuh"
+// The launches of the CUDA kernels as functions that Python can call, run on the CPU.
+#include "cuda_launch.cu"
 
 using namespace fmmp;
 
-namespace {
+// What a launch takes, with pointers to tensors of whatever type.
+struct Call {
+  int64_t sizes[8];
+  int64_t levels_by_value, processors, vector_atomics, packed, wide;
+  int64_t *shapes, *starts;
+  void *locations, *weights, *grad_sampled, *grad_inside, *value, *sampled, *inside, *grad_value,
+      *grad_locations, *grad_weights, *rows, *corner_weights;
 
-template <typename T, typename A, int V>
-void run(
-    const int64_t* sizes, const int64_t* shapes, const int64_t* starts, bool by_value,
-    unsigned blocks, unsigned threads, int lanes, const T* grad_sampled, const T* grad_inside,
-    const T* value, const T* locations, const T* weights, T* sampled, T* inside, A* grad_value,
-    T* grad_locations, T* grad_weights) {
-  Sizes s;
-  std::memcpy(&s, sizes, sizeof s);
-  const auto with = [&](auto levels) {
-    cuda_on_cpu::launch(blocks, threads, [&] {
-      sample_forward<T, A, V>(s, levels, value, locations, weights, sampled, inside);
-    });
-    cuda_on_cpu::launch(blocks, threads, [&] {
-      sample_backward<T, A, V>(
-          s, levels, lanes, grad_sampled, grad_inside, value, locations, weights, grad_value,
-          grad_locations, grad_weights);
-    });
-  };
-  if (by_value) {
-    LevelArray levels{};
-    for (int64_t i = 0; i < s.num_levels; ++i) {
-      levels.levels[i] = {shapes[2 * i], shapes[2 * i + 1], starts[i]};
+  template <typename T>
+  Launch<T> launch() const {
+    Samples<T, int64_t> in{};
+    std::memcpy(&in.sizes, sizes, sizeof in.sizes);
+    in.locations = static_cast<T*>(locations);
+    in.weights = static_cast<T*>(weights);
+    if (levels_by_value) {
+      for (int64_t i = 0; i < in.sizes.num_levels; ++i) {
+        in.levels.listed[i] = {shapes[2 * i], shapes[2 * i + 1], starts[i]};
+      }
+    } else {
+      in.levels.shapes = shapes;
+      in.levels.starts = starts;
     }
-    with(levels);
-  } else {
-    with(LevelTensors{shapes, starts});
+    return {in, nullptr, int(processors), vector_atomics != 0, packed != 0, wide != 0};
   }
-}
+};
 
-}  // namespace
-
-#define EXPORT(NAME, T, A, V)                                                                   \
-  extern "C" void NAME(                                                                         \
-      const int64_t* sizes, const int64_t* shapes, const int64_t* starts, bool by_value,        \
-      unsigned blocks, unsigned threads, int lanes, const T* grad_sampled, const T* grad_inside, \
-      const T* value, const T* locations, const T* weights, T* sampled, T* inside,              \
-      A* grad_value, T* grad_locations, T* grad_weights) {                                      \
-    run<T, A, V>(                                                                               \
-        sizes, shapes, starts, by_value, blocks, threads, lanes, grad_sampled, grad_inside,     \
-        value, locations, weights, sampled, inside, grad_value, grad_locations, grad_weights);  \
+#define EXPORT(NAME, T)                                                                          \
+  extern "C" void NAME(const Call& call) {                                                       \
+    const auto launch = call.launch<T>();                                                        \
+    const auto grad = static_cast<T*>(call.grad_sampled), value = static_cast<T*>(call.value);   \
+    launch.sample_forward(value, static_cast<T*>(call.sampled), static_cast<T*>(call.inside));   \
+    launch.sample_backward(                                                                      \
+        grad, static_cast<T*>(call.grad_inside), value, static_cast<T*>(call.grad_locations),    \
+        static_cast<T*>(call.grad_weights));                                                     \
+    launch.list_corners(call.rows, static_cast<Accumulator<T>*>(call.corner_weights));           \
+  }                                                                                              \
+  extern "C" void NAME##_value_backward(const Call& call) {                                      \
+    call.launch<T>().value_backward(                                                             \
+        static_cast<T*>(call.grad_sampled), static_cast<Accumulator<T>*>(call.grad_value));      \
+  }                                                                                              \
+  extern "C" void NAME##_value_backward_sorted(                                                  \
+      const Call& call, const int64_t* starts, const int64_t* order) {                           \
+    call.launch<T>().value_backward_sorted(                                                      \
+        starts, order, static_cast<Accumulator<T>*>(call.corner_weights),                        \
+        static_cast<T*>(call.grad_sampled), static_cast<Accumulator<T>*>(call.grad_value));      \
   }
 
-EXPORT(double_1, double, double, 1)
-EXPORT(double_2, double, double, 2)
-EXPORT(float_4, float, double, 4)
+EXPORT(float32, float)
+EXPORT(float64, double)
+EXPORT(float16, c10::Half)
+EXPORT(bfloat16, c10::BFloat16)
