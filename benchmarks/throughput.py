@@ -5,7 +5,8 @@ ResNet-50, 256 x 256 pixels, 70 keypoints, one shot.
     plain   the ops in plain PyTorch; testing takes pair by pair, the support through the backbone
             with each of its queries
     FMMP    the compiled ops; testing takes an episode's support once and its 15 queries together;
-            as training and testing do on the CPU, with channels last
+            as training and testing do on the CPU, with channels last, and for testing with batch
+            norms folded into the backbone's convolutions
 
 Both run in turn on the same random episodes, which are decoded beforehand, and medians are
 compared. For both the process keeps the memory that it frees, as tools/train.py and tools/test.py
@@ -48,7 +49,7 @@ from torchvision.transforms import functional as F
 
 from fmmp.analysis.parts import random_episodes
 from fmmp.apis.data import build_dataset
-from fmmp.apis.model import place_for_speed
+from fmmp.apis.model import place_for_speed, place_for_testing
 from fmmp.memory import keep_freed_memory
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -130,9 +131,9 @@ def measure_options(config: Config, model: nn.Module, fast: nn.Module) -> dict[s
 
     runs = {
         'contiguous': lambda: predict(model),
-        'channels last': lambda: predict(fast),
+        'channels last, folded': lambda: predict(fast),
         'contiguous, bfloat16': lambda: predict(model, bfloat16=True),
-        'channels last, bfloat16': lambda: predict(fast, bfloat16=True),
+        'channels last, folded, bfloat16': lambda: predict(fast, bfloat16=True),
     }
     return {name: value / QUERIES for name, value in median_seconds(runs, repeats=4).items()}
 
@@ -215,16 +216,17 @@ def main() -> None:
     data = measure_data(config)
     torch.set_num_threads(arguments.threads)
     model = build_posenet(config.model).eval()
-    fast = place_for_speed(copy.deepcopy(model), config, 'cpu').eval()
+    fast = place_for_testing(copy.deepcopy(model), config, 'cpu')
     with torch.no_grad():
         test = measure_testing(config, model, fast)
         options = measure_options(config, model, fast)
+    fast = place_for_speed(copy.deepcopy(model), config, 'cpu')
     train = measure_training(config, model.train(), fast.train())
 
     def show(title: str, seconds: dict[str, float]) -> None:
         print(title)
         for name, value in seconds.items():
-            print(f'    {name:25}{1000 * value:9.1f} ms{1 / value:9.2f} / s')
+            print(f'    {name:33}{1000 * value:9.1f} ms{1 / value:9.2f} / s')
 
     show('a test query (backbone: an image, contiguous)', test)
     show(f'a training step of {BATCH} episodes', train)

@@ -35,7 +35,6 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--matching-floor', action='store_true', help='also score matching without training'
     )
-    parser.add_argument('--fuse-conv-bn', action='store_true', help='fold batch norm, to be faster')
     args = parser.parse_args()
     if args.eval:
         chosen = {'mPCK' if name == 'mAP' else name for name in args.eval}
@@ -58,7 +57,6 @@ def main() -> None:
         config,
         checkpoint,
         device,
-        fuse_batch_norm=args.fuse_conv_bn,
         matching_floor=args.matching_floor,
     )
     if not is_first_process():

@@ -17,7 +17,7 @@ from torch.profiler import ProfilerActivity, profile
 from fmmp.apis import init_model
 from fmmp.apis.data import build_dataset
 from fmmp.apis.loaders import EpisodeLoader, build_loader, loader_settings
-from fmmp.apis.model import place_for_speed
+from fmmp.apis.model import place_for_speed, place_for_testing
 from fmmp.files import atomic_path
 
 from .parts import divided_by_part, random_episodes
@@ -94,7 +94,7 @@ class TestEpisode(_Run):
         queries = config.data.test.num_queries
         noise = '' if data else ' of noise'
         self.title = f'a test episode of {queries} queries{noise}'
-        self.model = place_for_speed(init_model(config), config, device)
+        self.model = place_for_testing(init_model(config), config, device)
         if data:
             dataset = build_dataset(config, 'test')
             settings = loader_settings(config.data, 'test')

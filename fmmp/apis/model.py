@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from fmmp.checkpoints import load_checkpoint_file, load_weights
 from fmmp.errors import CheckpointError, InputError
+from fmmp.models.backbones.folding import fold_batch_norms
 from fmmp.models.backbones.pretrained import fetch_weights
 from fmmp.models.detectors.release import Release
 
@@ -175,6 +176,7 @@ def place(model: nn.Module, config: Config, device: str | torch.device) -> nn.Mo
         InputError: there is no such precision, or this torch lacks it.
     """
     model.precision = choose_precision(config.get('precision', 'float32'), device)
+    fold_backbones(model, kept=True)
     if config.get('channels_last', False):
         model.to(memory_format=torch.channels_last)
     return model.to(device)
@@ -188,3 +190,25 @@ def place_for_speed(model: nn.Module, config: Config, device: str | torch.device
     """
     on_cpu = torch.device(device).type == 'cpu'
     return place(model, {'channels_last': on_cpu, **config}, device)
+
+
+def place_for_testing(model: nn.Module, config: Config, device: str | torch.device) -> nn.Module:
+    """`place_for_speed`, with batch norms folded into the backbone's convolutions.
+
+    For a model that learns no more, nor is saved: its weights have other names.
+    """
+    fold_backbones(model)
+    return place_for_speed(model, config, device).eval()
+
+
+def fold_backbones(model: nn.Module, kept: bool = False) -> None:
+    """Fold batch norms into the convolutions of a model's backbones, where they can be.
+
+    Args:
+        model: a detector.
+        kept: only in backbones whose weights come from elsewhere, never change and are in no
+            checkpoint.
+    """
+    for name, module in [*model.named_children()]:
+        if name.endswith('backbone') and (not kept or getattr(module, 'weights', None)):
+            setattr(model, name, fold_batch_norms(module))

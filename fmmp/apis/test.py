@@ -7,9 +7,7 @@ from pathlib import Path
 
 import torch
 from mmcv import Config
-from mmcv.cnn import fuse_conv_bn
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader
 
 from fmmp.cli import Progress
@@ -17,7 +15,7 @@ from fmmp.errors import InputError
 
 from .distributed import collect, is_first_process
 from .loaders import build_episodes
-from .model import init_model, place_for_speed
+from .model import init_model, place_for_testing
 from .ready_batches import ready_batches
 from .settings.checks import check_data, check_model, check_names
 from .starter import matching_config, require_checkpoint, resolve
@@ -56,7 +54,6 @@ def test(
     config: Config,
     checkpoint: str | Path | None = None,
     device: str | torch.device = 'cpu',
-    fuse_batch_norm: bool = False,
     matching_floor: bool = False,
 ) -> dict:
     """Evaluate a checkpoint on a config's ``data.test``.
@@ -65,7 +62,6 @@ def test(
         config: the config.
         checkpoint: ours or a released one, or ``starter``; none for methods without training.
         device: where to run.
-        fuse_batch_norm: fold batch norm into the convolutions first, which is faster.
         matching_floor: also score matching without training on the same pairs.
 
     Returns:
@@ -74,8 +70,7 @@ def test(
         ``TestEpisodes.report``. With the floor, its ``matching`` and ``matching_per_category``.
 
     Raises:
-        InputError: there is no checkpoint of a method that is trained, or the backbone's batch
-            norm cannot be folded.
+        InputError: there is no checkpoint of a method that is trained.
     """
     config, checkpoint = resolve(config, checkpoint)
     check_names(config._cfg_dict)
@@ -85,26 +80,13 @@ def test(
         raise InputError('data.test is missing')
     require_checkpoint(config, checkpoint)
     with closing(build_episodes(config, 'test')) as loader:
-        model = place_for_speed(init_model(config, checkpoint, device), config, device)
-        if fuse_batch_norm:
-            _require_plain_batch_norm(model)
-            model = fuse_conv_bn(model)
+        model = place_for_testing(init_model(config, checkpoint, device), config, device)
         report = loader.dataset.report(predict(model, loader))
     if matching_floor:
         floor = test(matching_config(config), device=device)
         report['matching'] = floor['metrics']
         report['matching_per_category'] = floor['per_category']
     return report
-
-
-def _require_plain_batch_norm(model: nn.Module) -> None:
-    """MMCV folds a batch norm away; timm's hold the activation that follows, too."""
-    for module in model.modules():
-        if isinstance(module, _BatchNorm) and [*module.children()]:
-            raise InputError(
-                '--fuse-conv-bn: leave it out: a batch norm of this model is more than one '
-                f'({type(module).__name__})'
-            )
 
 
 def format_report(report: dict, columns: tuple[str, ...] = COLUMNS) -> str:

@@ -15,7 +15,6 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from fmmp.errors import InputError
 
 from .efficientnet_lite import PACKAGED, is_packaged, timm_names
-from .folding import fold_batch_norms, is_efficientnet
 from .pretrained import load_initial_weights
 
 STRIDES = (8, 16, 32)
@@ -130,14 +129,8 @@ class TimmBackbone(nn.Module):
         self.train()
 
     def init_weights(self) -> None:
-        """Load the weights that the config names, if any; else timm's random ones stay.
-
-        An EfficientNet's batch norms are then folded into its convolutions, which saves a quarter
-        of the time: weights that the config names never change, nor are they in checkpoints.
-        """
+        """Load the weights that the config names, if any; else timm's random ones stay."""
         load_initial_weights(self)
-        if self.weights is not None and is_efficientnet(self.model):
-            fold_batch_norms(self.model)
 
     def own_names(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Rename weights as they are named here, and leave out what is not used here.
@@ -199,6 +192,13 @@ class TimmBackbone(nn.Module):
                 f'data.data_cfg.image_size={side}: {self.name} takes multiples of '
                 f'{divisor} pixels, such as {near}'
             )
+
+
+def is_efficientnet(model: nn.Module) -> bool:
+    """Whether it is one of timm's EfficientNets."""
+    from timm.models.efficientnet import EfficientNet  # an extra
+
+    return isinstance(model, EfficientNet)
 
 
 def of_simmim(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from fmmp.models.backbones.sources import find_weights, read_weights
+from torch.nn import BatchNorm2d
 
 from fmmp.apis import init_model, train
 from fmmp.apis import test as evaluate
@@ -39,12 +40,17 @@ def test_a_frozen_backbones_weights_come_from_their_package_not_from_checkpoints
     assert evaluate(config, checkpoint)['metrics']['NME'] > 0
 
 
-def test_batch_norms_that_hold_an_activation_are_not_folded_by_mmcv(config, tmp_path):
-    config.model.backbone.update(weights=None, frozen=False)
-    checkpoint = tmp_path / 'fresh.pth'
-    torch.save({'state_dict': init_model(config).state_dict(), 'meta': {}}, checkpoint)
-    with pytest.raises(InputError, match='--fuse-conv-bn: .*BatchNormAct2d'):
-        evaluate(config, checkpoint, fuse_batch_norm=True)
+def test_a_checkpoint_that_holds_a_frozen_backbone_loads_and_its_batch_norms_are_folded(
+    config, tmp_path
+):
+    config.model.backbone['weights'] = None  # so that the checkpoint holds it
+    model = init_model(config)
+    assert any(isinstance(module, BatchNorm2d) for module in model.backbone.modules())
+    checkpoint = tmp_path / 'whole.pth'
+    torch.save({'state_dict': model.state_dict(), 'meta': {}}, checkpoint)
+    config.model.backbone['weights'] = SOURCE
+    backbone = init_model(config, checkpoint).backbone
+    assert not any(isinstance(module, BatchNorm2d) for module in backbone.modules())
 
 
 def test_images_that_are_normalised_otherwise_are_refused_with_the_setting(config):

@@ -4,7 +4,9 @@ import copy
 
 import pytest
 import torch
+from mmcv import Config
 
+from fmmp.apis.model import place_for_testing
 from tests.golden import (
     GRADIENTS,
     POINTS,
@@ -12,6 +14,7 @@ from tests.golden import (
     points_difference,
     released_model,
 )
+from tests.tiny import CONFIG
 
 
 @pytest.fixture(scope='module')
@@ -36,6 +39,12 @@ def two_threads():
 @pytest.mark.parametrize('shots', [1, 3])
 def test_every_layer_predicts_the_recorded_points(model, shots):
     assert points_difference(model, shots) <= POINTS
+
+
+def test_the_model_as_it_is_tested_predicts_them_without_batch_norms_in_its_backbone(model):
+    model = place_for_testing(model, Config.fromfile(str(CONFIG)), 'cpu')
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in model.backbone.modules())
+    assert points_difference(model, shots=1) <= POINTS
 
 
 @pytest.mark.parametrize('shots', [1, 3])

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 import torchvision
 from fmmp.models.backbones import pretrained, sources
 from fmmp.models.backbones.efficientnet_lite import timm_names
+from fmmp.models.backbones.folding import fold_batch_norms
 from fmmp.models.backbones.pretrained import load_initial_weights, load_pretrained
 from fmmp.models.backbones.sources import find_weights, read_weights
 from fmmp.models.detectors.feature_matching import FeatureMatching
@@ -254,6 +255,7 @@ def test_a_frozen_backbone_with_the_packages_weights_gives_the_maps_of_timms_eff
     state = timm_names(packaged(), counts(reference))
     reference.load_state_dict({name: state[name] for name in reference.state_dict()})
     imgs = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    backbone = fold_batch_norms(backbone)
     with torch.no_grad():
         maps, expected = backbone(imgs), reference(imgs * backbone.scale + backbone.shift)[-3:]
     for level, (found, wanted) in enumerate(zip(maps, expected, strict=True)):
