@@ -223,7 +223,7 @@ def _read(file: Path) -> tuple[list[Part], list[str]]:
         lines = file.read_text('latin-1').splitlines()
         if not lines or not lines[0].startswith('AC3D'):
             raise ValueError('it does not begin with AC3D')
-        corners = _corners(iter(lines[1:]))
+        corners = _corners(line for line in lines[1:] if line.strip())
     except (OSError, ValueError, IndexError, StopIteration) as error:
         raise InputError(f'{file} is no usable AC3D model ({error or "it ends early"})') from error
     count = sum(len(triangles) for triangles in corners.values())
