@@ -8,5 +8,5 @@ _base_ = [
 ]
 
 data = dict(samples_per_gpu=16, workers_per_gpu=1)
-total_epochs = 28
-evaluation = dict(interval=28)
+total_epochs = 26
+evaluation = dict(interval=26)
