@@ -15,6 +15,7 @@ from fmmp.errors import InputError
 from ..backbones.building import backbone_maps, build_backbone, stage_channels
 from ..episode import Episode
 from ..layers.evidence import DescribedSupports, compare, describe_supports
+from ..layers.samples import Samples
 from .release import Release
 from .step import step_outputs
 
@@ -160,6 +161,18 @@ class EpisodeDetector(nn.Module, ABC):
         """
         return {}
 
+    def samples(self, state: Any, features: Features) -> Samples | None:
+        """Where a method looks for each keypoint, to be shown to people; optional.
+
+        Args:
+            state: what :meth:`encode_supports` gave.
+            features: the queries', (B, Q, …).
+
+        Returns:
+            None of a method that does not say it.
+        """
+        return None
+
     def losses(self, state: Any, features: Features, episode: Episode) -> dict[str, Tensor]:
         """The losses of a batch of episodes of one query, to be summed.
 
@@ -303,6 +316,32 @@ class EpisodeDetector(nn.Module, ABC):
         }
         return Found(
             points.cpu(), {name: v[:, :, :count].float().cpu() for name, v in numbers.items()}
+        )
+
+    @torch.no_grad()
+    def look(self, supports: EncodedSupports, imgs: Tensor) -> Samples | None:
+        """:meth:`samples`, from the queries' images, of the categories' own keypoints, on the CPU.
+
+        Args:
+            supports: what :meth:`encode` gave.
+            imgs: (B, Q, 3, H, W), normalised crops.
+
+        Returns:
+            Those of the supports, unless the method says others, are their visible keypoints.
+        """
+        with self.in_precision():
+            features = self.features_of(imgs.to(self.device), self.query_features)
+            found = self.samples(supports.state, features)
+        if found is None:
+            return None
+        points, shown = supports.described.points, supports.described.visible[..., None]
+        own = found.supports
+        if own is None:
+            own = torch.cat([points, shown], dim=-1)[:, None, :, :, None]
+            own = own.expand(-1, imgs.shape[1], -1, -1, -1, -1)
+        count = points.shape[2]
+        return Samples(
+            found.queries[:, :, :count].float().cpu(), own[:, :, :, :count].float().cpu()
         )
 
     # What MMCV's runner and users call.

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..episode import Episode
 from ..layers.matching import MatchedSupports, Matcher, describe
+from ..layers.samples import Samples, strongest
 from .base import EpisodeDetector, Features
 
 
@@ -54,13 +55,19 @@ class FeatureMatching(EpisodeDetector):
         return [describe(maps)]
 
     def encode_supports(self, features: Features, supports: Episode) -> MatchedSupports:
-        """Descriptors and prior places of the supports' keypoints."""
+        """The supports' descriptors at their keypoints."""
         return self.matcher.encode_supports(features[0], supports.points, supports.visible)
 
     def decode(self, state: MatchedSupports, features: Features) -> Tensor:
         """Match every query: (B, Q, 1, K, 2)."""
-        similarity = self.matcher.similarity(state, features[0])
-        return self.matcher(state, similarity)[:, :, None]
+        return self.matcher(self.matcher.compare(state, features[0]))[:, :, None]
+
+    def samples(self, state: MatchedSupports, features: Features) -> Samples:
+        """The query's cells that count most in the answer, which is their weighted mean."""
+        shares = self.matcher.shares(self.matcher.compare(state, features[0]))
+        y, x = ((torch.arange(n).to(shares) + 0.5) / n for n in shares.shape[-2:])
+        cells = torch.stack(torch.broadcast_tensors(x, y[:, None]), dim=-1).flatten(0, 1)
+        return Samples(strongest(cells.expand(*shares.shape[:3], -1, -1), shares.flatten(-2)))
 
     def _maps(self, imgs: Tensor) -> list[Tensor]:
         maps = self.backbone(imgs)

@@ -14,6 +14,7 @@ from ..episode import Episode
 from ..heads.recurrent_mining_head import MinedSupports
 from ..layers.features import Levels, join_levels
 from ..layers.matching import describe
+from ..layers.samples import Samples
 from .base import EpisodeDetector, Features
 from .fmmp_release import FMMPRelease
 
@@ -68,6 +69,10 @@ class FMMP(EpisodeDetector):
     def decode(self, state: MinedSupports, features: Features) -> Tensor:
         """Mine query and supports in turn: (B, Q, L, K, 2)."""
         return self.keypoint_head(state, *self._parts(features))
+
+    def samples(self, state: MinedSupports, features: Features) -> Samples | None:
+        """Where the last layer's FGSA samples query and supports; None of another attention."""
+        return self.keypoint_head.samples(state, *self._parts(features))
 
     def _parts(self, features: Features) -> tuple[Tensor, Levels, Tensor | None]:
         count = self.neck.num_levels

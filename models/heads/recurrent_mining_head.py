@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import ExitStack
 from typing import NamedTuple
 
 import torch
@@ -14,10 +15,11 @@ from fmmp.errors import InputError, did_you_mean
 from ..episode import Episode
 from ..layers.encodings import PointEncoding, order_encoding
 from ..layers.features import Levels, features_at, level_starts, mean_over_shots
-from ..layers.fgsa import ATTENTIONS
+from ..layers.fgsa import ATTENTIONS, FGSA
 from ..layers.local_match import LocalMatch
 from ..layers.matching import MatchedSupports, Matcher
 from ..layers.miner import Miner
+from ..layers.samples import Samples, recorded_inputs, strongest
 from ..layers.structure import STRUCTURES, choose_references
 from ..layers.transformer import point_mlp
 
@@ -231,9 +233,9 @@ class RecurrentMiningHead(nn.Module):
         if self.matcher is None:
             point = state.points.new_full((batch, queries, *state.points.shape[2:]), 0.5)
         else:
-            similarity = self.matcher.similarity(state.matched, described)
-            point = self.matcher(state.matched, similarity)
-            similarity = similarity.flatten(0, 1)
+            matched = self.matcher.compare(state.matched, described)
+            point = self.matcher(matched)
+            similarity = matched.similarity.flatten(0, 1)
         point = point.flatten(0, 1)
         state, tokens = state.for_each_query(queries), tokens.flatten(0, 1)
         finest = tokens[:, level_starts(levels)[-1] :].unflatten(1, levels[-1])
@@ -255,6 +257,38 @@ class RecurrentMiningHead(nn.Module):
             predictions.append(logit.sigmoid())
             point, logit = predictions[-1].detach(), logit.detach()
         return torch.stack(predictions, dim=1).unflatten(0, (batch, queries))
+
+    def samples(
+        self, state: MinedSupports, tokens: Tensor, levels: Levels, described: Tensor | None = None
+    ) -> Samples | None:
+        """Where the last layer's FGSA samples the queries and, mined for them, the supports.
+
+        Args:
+            state, tokens, levels, described: as :meth:`forward` takes them.
+
+        Returns:
+            The samples that weigh most, over all branches; those of the supports only of several
+            layers that mine them. None where the attention does not say where it samples.
+        """
+        miners = [self.query_miners[-1]]
+        if self.support_miners is not None and len(self.query_miners) > 1:
+            miners.append(self.support_miners[-1])
+        attentions = [miner.fgsa for miner in miners]
+        if not all(isinstance(attention, FGSA) for attention in attentions):
+            return None
+        with ExitStack() as stack:
+            calls = [stack.enter_context(recorded_inputs(attention)) for attention in attentions]
+            self(state, tokens, levels, described)
+        found = []
+        for attention, (inputs,) in zip(attentions, calls, strict=True):
+            query, points, reference_index, _, levels = inputs
+            references = attention.reference_points(points, reference_index)
+            places, weights = attention.samples(query, references, levels)
+            heads = weights.shape[2] * weights.shape[3]
+            found.append(strongest(places.flatten(2, 5), weights.flatten(2) / heads))
+        batch, queries = tokens.shape[:2]
+        shape = ((batch, queries), (batch, queries, -1))
+        return Samples(*(one.unflatten(0, s) for one, s in zip(found, shape, strict=False)))
 
     def _mine_supports(
         self, layer: int, embed: Tensor, state: MinedSupports, levels: Levels

@@ -143,23 +143,41 @@ class FGSA(nn.Module):
             (B, K, M, D)
         """
         batch, keypoints, dims = query.shape
-        M, H, L, P = self.num_branches, self.num_heads, self.num_levels, self.num_points
-        # Of a head's samples one after the other, (L·P·2,), which is faster than to broadcast.
-        size = [side for height, width in levels for side in (width, height) * P]
-        offsets = self.sampling_offsets(query).view(batch, keypoints, M, H, L * P * 2)
-        locations = references.repeat(1, 1, 1, 1, L * P) + offsets / query.new_tensor(size)
-        locations = locations.view(batch, keypoints, M, -1, L, P, 2)
-        weights = self.attention_weights(query).view(batch, keypoints, M * H, L * P).softmax(-1)
+        locations, weights = self.samples(query, references, levels)
         sampled = fused_ms_deform_attn(
             tokens,
             levels,
             level_starts(levels),
             locations.flatten(2, 3),
-            weights.view(batch, keypoints, M * H, L, P),
+            weights.flatten(2, 3),
             self.value_proj.weight,
             self.value_proj.bias,
-        ).view(batch, keypoints, M, dims)
+        ).view(batch, keypoints, self.num_branches, dims)
         return torch.einsum('bkmd,med->bkme', sampled, self.output_weight) + self.output_bias
+
+    def samples(self, query: Tensor, references: Tensor, levels: Levels) -> tuple[Tensor, Tensor]:
+        """Where the image is sampled, and how much each sample counts.
+
+        Args:
+            query: (B, K, D).
+            references: (B, K, M, H or 1, 2), the reference point of each branch and head.
+            levels: each level's (height, width).
+
+        Returns:
+            Places (B, K, M, H, L, P, 2) in sides of the image, and weights (B, K, M, H, L, P) whose
+            sum over a head's samples is 1.
+        """
+        batch, keypoints, _ = query.shape
+        M, H, L, P = self.num_branches, self.num_heads, self.num_levels, self.num_points
+        # Of a head's samples one after the other, (L·P·2,), which is faster than to broadcast.
+        size = [side for height, width in levels for side in (width, height) * P]
+        offsets = self.sampling_offsets(query).view(batch, keypoints, M, H, L * P * 2)
+        locations = references.repeat(1, 1, 1, 1, L * P) + offsets / query.new_tensor(size)
+        weights = self.attention_weights(query).view(batch, keypoints, M * H, L * P).softmax(-1)
+        return (
+            locations.view(batch, keypoints, M, -1, L, P, 2),
+            weights.view(batch, keypoints, M, H, L, P),
+        )
 
 
 @register_attention('heads')

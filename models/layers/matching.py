@@ -7,6 +7,10 @@ the candidate a for the keypoints' prior places, p_ka, cell c has the logit
 
 The candidate of the largest evidence Σ_k logsumexp_c(z_kac) is taken, and a keypoint's answer is
 its mean over the cells, weighted by softmax_c(z_kac).
+
+Of several supports, f_k and p_k are weighted means, since one that is like the query tells more:
+with e_s the evidence, divided by the keypoints, of the support s matched by itself, its weight is
+softmax_s(e_s / 2) over those that show k.
 """
 
 from __future__ import annotations
@@ -19,8 +23,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .features import mean_over_shots
 from .precision import in_float32
+
+SHARPNESS = 0.5  # of the supports' weights
 
 
 def describe(maps: Sequence[Tensor]) -> Tensor:
@@ -82,6 +87,20 @@ def turned_and_mirrored(points: Tensor, visible: Tensor, turns: int, mirrored: b
     return torch.stack(candidates, dim=1)
 
 
+class Match(NamedTuple):
+    """What matching finds.
+
+    Attributes:
+        points: (B, K, 2) in [0, 1], the answers.
+        places: (B, K, 2), the prior places of the candidate that is taken.
+        evidence: (B,), its evidence, the sum over the keypoints that give any.
+    """
+
+    points: Tensor
+    places: Tensor
+    evidence: Tensor
+
+
 def match(
     similarity: Tensor,
     candidates: Tensor,
@@ -89,7 +108,7 @@ def match(
     temperature: Tensor | float = 40.0,
     prior: Tensor | float = 3.0,
     cost: float = 2.0,
-) -> tuple[Tensor, Tensor]:
+) -> Match:
     """Choose a candidate by evidence, and the keypoints' places under it.
 
     Args:
@@ -100,8 +119,6 @@ def match(
         prior: w.
         cost: what every candidate but the first loses in evidence.
 
-    Returns:
-        The places (B, K, 2) in [0, 1], and the number of the candidate (B,).
     """
     height, width = similarity.shape[-2:]
     x, y = ((torch.arange(n).to(similarity) + 0.5) / n for n in (width, height))
@@ -120,9 +137,8 @@ def match(
     rows = prior_x @ looks.transpose(-2, -1)  # (B, K, A, H), sums along x
     mass = (rows * prior_y).sum(-1).clamp(min=torch.finfo(rows.dtype).tiny)  # (B, K, A)
     evidence = mass.log() + peak[..., 0] + (nearest_x + nearest_y)[..., 0]
-    evidence = evidence * visible[..., None]
-    evidence = evidence.sum(1) - cost * (torch.arange(mass.shape[-1]).to(mass) > 0)
-    best = evidence.argmax(-1)
+    evidence = (evidence * visible[..., None]).sum(1)
+    best = (evidence - cost * (torch.arange(mass.shape[-1]).to(mass) > 0)).argmax(-1)
 
     def chosen(values: Tensor) -> Tensor:  # (B, K, A, …) to (B, K, …)
         return values[torch.arange(best.shape[0], device=best.device), :, best]
@@ -131,19 +147,35 @@ def match(
     mean_y = (chosen(rows) * chosen(prior_y)) @ y / total
     columns = (looks * chosen(prior_y)[..., None]).sum(-2)  # (B, K, W), sums along y
     mean_x = (columns * chosen(prior_x)) @ x / total
-    return torch.stack((mean_x, mean_y), dim=-1), best
+    places = candidates[torch.arange(best.shape[0], device=best.device), best]
+    evidence = evidence.gather(1, best[:, None])[:, 0]
+    return Match(torch.stack((mean_x, mean_y), dim=-1), places, evidence)
 
 
 class MatchedSupports(NamedTuple):
     """What matching needs of an episode's supports.
 
     Attributes:
-        descriptors: (B, K, C), f_k, of unit length.
-        candidates: (B, A, K, 2), p_ka.
-        visible: (B, K) bool, in a support at least.
+        descriptors: (B, S, K, C), f_k of each, of unit length.
+        points: (B, S, K, 2), where they are.
+        visible: (B, S, K) bool.
     """
 
     descriptors: Tensor
+    points: Tensor
+    visible: Tensor
+
+
+class MatchedQueries(NamedTuple):
+    """Queries, compared with their supports.
+
+    Attributes:
+        similarity: (B, Q, K, H, W), f_k · g_c.
+        candidates: (B, Q, A, K, 2), p_ka.
+        visible: (B, K) bool, in a support at least.
+    """
+
+    similarity: Tensor
     candidates: Tensor
     visible: Tensor
 
@@ -151,8 +183,7 @@ class MatchedSupports(NamedTuple):
 class Matcher(nn.Module):
     """Finds keypoints by matching descriptors.
 
-    Several supports give the mean of their descriptors and of their places. All of it is computed
-    in float32.
+    All of it is computed in float32.
 
     Args:
         temperature: T.
@@ -186,56 +217,95 @@ class Matcher(nn.Module):
     def encode_supports(
         self, described: Tensor, points: Tensor, visible: Tensor
     ) -> MatchedSupports:
-        """Descriptors and prior places of the supports' keypoints.
+        """The supports' descriptors at their keypoints.
 
         Args:
             described: (B, S, C, H, W), what `describe` gives.
             points: (B, S, K, 2) in [0, 1].
             visible: (B, S, K) bool.
         """
-        found = visible.any(1)
-        shown = visible | ~found[:, None]  # of one that no support shows, its place all the same
         descriptors = descriptors_at(points.flatten(0, 1), described.flatten(0, 1).float())
-        descriptors = mean_over_shots(descriptors.unflatten(0, points.shape[:2]), shown)
-        places = mean_over_shots(points, shown)
-        return MatchedSupports(
-            F.normalize(descriptors, dim=-1),
-            turned_and_mirrored(places, found, self.turns, self.mirrored),
-            found,
-        )
+        return MatchedSupports(descriptors.unflatten(0, points.shape[:2]), points, visible)
 
-    def similarity(self, supports: MatchedSupports, described: Tensor) -> Tensor:
-        """f_k · g_c of every query.
+    def compare(self, supports: MatchedSupports, described: Tensor) -> MatchedQueries:
+        """Compare queries with their supports: what :meth:`forward` takes.
 
         Args:
             supports: what `encode_supports` gives.
             described: (B, Q, C, H, W).
-
-        Returns:
-            (B, Q, K, H, W)
         """
         with in_float32(described):
-            similarity = supports.descriptors[:, None] @ described.float().flatten(3)
-        return similarity.unflatten(-1, described.shape[-2:])
+            cells = described.float().flatten(3)
+            found = supports.visible.any(1)
+            shown = supports.visible | ~found[:, None]  # of one that none shows, its place anyway
+            evidence = self._evidence(supports, cells, described.shape[-2:])[..., None]
+            evidence = evidence.masked_fill(~shown[:, None], -math.inf)
+            weights = (SHARPNESS * evidence).softmax(2)  # (B, Q, S, K)
+            weights = weights[..., None]
+            descriptors = (weights * supports.descriptors[:, None]).sum(2)
+            similarity = F.normalize(descriptors, dim=-1) @ cells
+            points = (weights * supports.points[:, None]).sum(2)
+            candidates = turned_and_mirrored(
+                points.flatten(0, 1),
+                found.repeat_interleave(points.shape[1], dim=0),
+                self.turns,
+                self.mirrored,
+            ).unflatten(0, points.shape[:2])
+            candidates = candidates.expand(-1, described.shape[1], -1, -1, -1)
+        size = described.shape[-2:]
+        return MatchedQueries(similarity.unflatten(-1, size), candidates, found)
 
-    def forward(self, supports: MatchedSupports, similarity: Tensor) -> Tensor:
-        """Match queries with their supports.
+    def _evidence(self, supports: MatchedSupports, cells: Tensor, size: Sequence[int]) -> Tensor:
+        """e_s of each support for each query, (B, Q, S); of only one 0 for all, (B, 1, 1)."""
+        batch, shots, _ = supports.visible.shape
+        queries = cells.shape[1]
+        if shots == 1 and not torch.compiler.is_exporting():
+            return cells.new_zeros(batch, 1, 1)
+        visible = supports.visible.flatten(0, 1)
+        candidates = turned_and_mirrored(
+            supports.points.flatten(0, 1), visible, self.turns, self.mirrored
+        )
+        similarity = (supports.descriptors[:, :, None] @ cells[:, None]).unflatten(-1, size)
+        evidence = self._match(
+            similarity.flatten(0, 2),
+            candidates.repeat_interleave(queries, dim=0),
+            visible.repeat_interleave(queries, dim=0),
+        ).evidence.unflatten(0, (batch, shots, queries))
+        return (evidence / supports.visible.sum(-1)[..., None].clamp(min=1)).transpose(1, 2)
 
-        Args:
-            supports: what `encode_supports` gives.
-            similarity: (B, Q, K, H, W), what `similarity` gives.
+    def forward(self, matched: MatchedQueries) -> Tensor:
+        """The answers, (B, Q, K, 2) in [0, 1], of what :meth:`compare` gives."""
+        return self._matched(matched).points.unflatten(0, matched.similarity.shape[:2])
+
+    def shares(self, matched: MatchedQueries) -> Tensor:
+        """What each cell counts in the answers, which are the mean over the cells.
 
         Returns:
-            (B, Q, K, 2) in [0, 1]
+            (B, Q, K, H, W), softmax_c(z_kac) of the candidate that is taken.
         """
-        batch, queries = similarity.shape[:2]
+        similarity = matched.similarity
+        places = self._matched(matched).places.unflatten(0, similarity.shape[:2])
+        x, y = ((torch.arange(n).to(places) + 0.5) / n for n in similarity.shape[:-3:-1])
+        to_x, to_y = (places[..., axis, None] - cells for axis, cells in ((0, x), (1, y)))
+        distance = to_y.square()[..., None] + to_x.square()[..., None, :]
+        logits = self.log_temperature.exp() * (similarity - self.log_prior.exp() * distance)
+        return logits.flatten(-2).softmax(-1).unflatten(-1, similarity.shape[-2:])
+
+    def _matched(self, matched: MatchedQueries) -> Match:
+        queries = matched.similarity.shape[1]
+        return self._match(
+            matched.similarity.flatten(0, 1),
+            matched.candidates.flatten(0, 1),
+            matched.visible.repeat_interleave(queries, dim=0),
+        )
+
+    def _match(self, similarity: Tensor, candidates: Tensor, visible: Tensor) -> Match:
         with in_float32(similarity):
-            points, _ = match(
-                similarity.flatten(0, 1),
-                supports.candidates.repeat_interleave(queries, dim=0),
-                supports.visible.repeat_interleave(queries, dim=0),
+            return match(
+                similarity,
+                candidates,
+                visible,
                 self.log_temperature.exp(),
                 self.log_prior.exp(),
                 self.cost,
             )
-        return points.unflatten(0, (batch, queries))

@@ -45,7 +45,7 @@ def plainly(similarity, candidates, visible, temperature, prior, cost):
 @pytest.mark.parametrize('temperature', [5.0, 40.0])
 def test_the_factored_sums_are_those_of_every_logit(temperature):
     similarity, candidates, visible = tensors()
-    points, _ = match(similarity, candidates, visible, temperature, 3.0, 2.0)
+    points = match(similarity, candidates, visible, temperature, 3.0, 2.0).points
     for one in range(2):
         expected = plainly(
             similarity[one], candidates[one], visible[one], temperature, prior=3.0, cost=2.0
@@ -56,7 +56,7 @@ def test_the_factored_sums_are_those_of_every_logit(temperature):
 def test_a_prior_far_outside_the_image_gives_finite_points_and_gradients():
     similarity, candidates, visible = tensors()
     temperature = torch.tensor(40.0, requires_grad=True)
-    points, _ = match(similarity, candidates + 3, visible, temperature, 3.0)
+    points = match(similarity, candidates + 3, visible, temperature, 3.0).points
     points.sum().backward()
     assert points.isfinite().all() and temperature.grad.isfinite()
 
@@ -66,7 +66,7 @@ def test_a_prior_far_outside_the_image_is_as_good_as_any(shift):
     similarity, candidates, visible = (value[:1] for value in tensors())
     candidates = candidates + torch.tensor(shift)
     prior = torch.tensor(3.0, requires_grad=True)
-    points, _ = match(similarity, candidates, visible, 40.0, prior, 2.0)
+    points = match(similarity, candidates, visible, 40.0, prior, 2.0).points
     expected = plainly(similarity[0], candidates[0], visible[0], 40.0, prior=3.0, cost=2.0)
     torch.testing.assert_close(points[0].detach(), expected, atol=1e-5, rtol=0)
     (1e3 * points).sum().backward()
@@ -78,8 +78,9 @@ def test_a_costly_candidate_must_bring_more_evidence():
     similarity[..., 6, 6] = 1  # the look-alike lies at the second candidate's place
     candidates = torch.tensor([[[[0.2, 0.2]], [[0.8, 0.8]]]])
     visible = torch.ones(1, 1, dtype=torch.bool)
-    assert match(similarity, candidates, visible, cost=2.0)[1].item() == 1
-    assert match(similarity, candidates, visible, cost=100.0)[1].item() == 0
+    for cost, chosen in ((2.0, 1), (100.0, 0)):
+        places = match(similarity, candidates, visible, cost=cost).places
+        assert torch.equal(places, candidates[:, chosen])
 
 
 def test_candidates_are_the_points_then_turned_ones_each_followed_by_its_mirror_image():
@@ -107,10 +108,43 @@ def test_a_keypoint_that_one_of_two_supports_shows_is_described_by_that_one():
     points = torch.rand(1, 2, K, 2)
     visible = torch.ones(1, 2, K, dtype=torch.bool)
     visible[0, 1, 3] = False
-    both = Matcher().encode_supports(described, points, visible)
-    first = Matcher().encode_supports(described[:, :1], points[:, :1], visible[:, :1])
-    torch.testing.assert_close(both.descriptors[0, 3], first.descriptors[0, 3])
-    assert not torch.allclose(both.descriptors[0, 2], first.descriptors[0, 2])
+    query = describe([torch.rand(1, 1, 6, 8, 8)])
+    both, first = (
+        matcher.compare(
+            matcher.encode_supports(described[:, :n], points[:, :n], visible[:, :n]), query
+        )
+        for matcher, n in ((Matcher(), 2), (Matcher(), 1))
+    )
+    torch.testing.assert_close(both.similarity[:, :, 3], first.similarity[:, :, 3])
+    torch.testing.assert_close(both.candidates[:, :, 0, 3], first.candidates[:, :, 0, 3])
+    assert not torch.allclose(both.similarity[:, :, 2], first.similarity[:, :, 2])
+
+
+def test_a_support_that_is_like_the_query_counts_more():
+    torch.manual_seed(0)
+    like, other = torch.rand(2, 1, 64, 8, 8)
+    described = describe([torch.stack([like, other], dim=1)])
+    points = torch.rand(1, 2, K, 2) * 0.8 + 0.1
+    visible = torch.ones(1, 2, K, dtype=torch.bool)
+    matcher = Matcher(temperature=100.0)
+    supports = matcher.encode_supports(described, points, visible)
+    for number, image in enumerate((like, other)):
+        found = matcher(matcher.compare(supports, describe([image[:, None]])))[0, 0]
+        own, mean = points[0, number], points[0].mean(0)
+        assert (found - own).norm(dim=-1).mean() < 0.5 * (mean - own).norm(dim=-1).mean()
+
+
+def test_shares_are_those_whose_weighted_mean_is_the_answer():
+    torch.manual_seed(0)
+    described = describe([torch.rand(1, 3, 16, 8, 6)])
+    points, visible = torch.rand(1, 2, K, 2), torch.rand(1, 2, K) < 0.7
+    matcher = Matcher()
+    supports = matcher.encode_supports(described[:, :2], points, visible)
+    matched = matcher.compare(supports, described[:, 2:])
+    shares = matcher.shares(matched)
+    x, y = ((torch.arange(n) + 0.5) / n for n in (6, 8))
+    mean = torch.stack([(shares.sum(-2) * x).sum(-1), (shares.sum(-1) * y).sum(-1)], dim=-1)
+    torch.testing.assert_close(mean, matcher(matched), atol=1e-5, rtol=0)
 
 
 def build(**settings):
