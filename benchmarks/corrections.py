@@ -77,7 +77,7 @@ class Pictures:
             for shot in shots
         ]
         found = np.any([support.visible for support in supports], axis=0)
-        estimator = Estimator(self.model, supports)
+        estimator = Estimator(self.model, supports, second_look=True)
         poses = estimator([self.paths[n] for n in rest], [self.boxes[n] for n in rest])
         right, sure = {}, {}
         for number, pose in zip(rest, poses, strict=True):

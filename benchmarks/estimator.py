@@ -59,8 +59,8 @@ def main() -> None:
         base.compare = compare
 
     works = {
-        'encode_1': lambda: Estimator(model, supports[:1]),
-        'encode_5': lambda: Estimator(model, supports),
+        'encode_1': lambda: Estimator(model, supports[:1]).encoded('whole'),
+        'encode_5': lambda: Estimator(model, supports).encoded('whole'),
         'first': lambda: estimator(images[:1]),
         'image_16': lambda: estimator(images),
         'without': without_evidence,

@@ -53,6 +53,11 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--batch-size', type=int, default=16, help='images at once [16]')
     parser.add_argument('--box', type=box, metavar='X,Y,W,H', help="of a film's object")
+    parser.add_argument(
+        '--second-look',
+        action='store_true',
+        help='where there is no box, look again around what was found, in twice the time',
+    )
     parser.add_argument('--track', action='store_true', help='follow the object through a film')
     parser.add_argument('--gpu-id', type=int, default=0, help='GPU of a single process [0]')
     parser.add_argument(
@@ -78,7 +83,9 @@ def main() -> None:
     config, weights = resolve(read_file(name, args.cfg_options), checkpoint)
     require_checkpoint(config, weights)
     described = describe_estimation(supports, name, checkpoint)
-    estimator = Estimator(init_model(config, weights, device), supports, args.batch_size)
+    described['second_look'] = args.second_look
+    model = init_model(config, weights, device)
+    estimator = Estimator(model, supports, args.batch_size, args.second_look)
     if is_film:
         frames, film = estimate_film(
             estimator, args.source, args.out, described, supports, args.box, args.track

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .framing import box_around, margins_of
 from .support import Box, Support
 
 
@@ -70,7 +71,7 @@ class Tracker:
         for support in supports:
             own = support.keypoints[support.visible]
             box = support.box or (0, 0, *np.shape(support.image)[1::-1])
-            margins.append(_margins(own, np.array(box, float)))
+            margins.append(margins_of(own, box))
         self._margins = np.mean(margins, axis=0)
 
     def __call__(
@@ -87,25 +88,5 @@ class Tracker:
             self._filter.restart(keypoints)
         side = np.ptp(keypoints, axis=0).max()
         smooth = keypoints if is_smooth else self._filter(keypoints, unit=max(side, 1.0))
-        self.box = self._box_around(smooth, size)
+        self.box = box_around(smooth, self._margins, size) or self.first_box  # where it is lost
         return smooth
-
-    def _box_around(self, keypoints: np.ndarray, size: tuple[int, int]) -> Box | None:
-        """A box inside the frame; the first one where the object is lost."""
-        low, high = keypoints.min(0), keypoints.max(0)
-        side = max(*(high - low), 1.0)
-        low, high = low - side * self._margins[0], high + side * self._margins[1]
-        low, high = np.maximum(low, 0), np.minimum(high, size)
-        if (high - low).min() < 0.02 * max(size):  # shrunk to nothing, or out of the frame
-            return self.first_box
-        return (*low.tolist(), *(high - low).tolist())
-
-
-def _margins(keypoints: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """How far a box (4,) goes beyond its keypoints, before and behind (2, 2).
-
-    In sides of the keypoints' own box.
-    """
-    low, high = keypoints.min(0), keypoints.max(0)
-    side = max(*(high - low), 1.0)
-    return np.stack([low - box[:2], box[:2] + box[2:] - high]) / side

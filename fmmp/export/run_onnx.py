@@ -34,7 +34,7 @@ from fmmp.datasets.crop import (
     to_image,
 )
 from fmmp.datasets.padding import PADDINGS, place_padding
-from fmmp.datasets.structure import structural_references
+from fmmp.datasets.structure import padded_links, structural_references
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +59,8 @@ class Support:
 class Estimator:
     """Encodes supports once, and finds their keypoints in any number of images.
 
+    Where an image is looked through whole, the supports are shown whole, too.
+
     Args:
         folder: of the export.
         supports: S annotated images of one category.
@@ -78,7 +80,9 @@ class Estimator:
         self.batch_size = batch_size
         self.count = len(supports[0].keypoints)
         self.query_network = _session(folder / 'query.onnx', options)
-        self.state = _run(_session(folder / 'support.onnx', options), self._encoded(supports))
+        self.supports = supports
+        self.support_network = _session(folder / 'support.onnx', options)
+        self._states: dict[bool, dict[str, np.ndarray]] = {}
 
     def __call__(
         self, images: Sequence[np.ndarray], boxes: Sequence[Sequence[float] | None] | None = None
@@ -97,18 +101,27 @@ class Estimator:
         for image, box in zip(images, boxes, strict=True):
             places.append(center_and_scale(_inside(box, image)))
             crops.append(self._normalized(image, crop_transform(*places[-1], self._size)))
-        found = []
-        for start in range(0, len(crops), self.batch_size):
-            batch = np.stack(crops[start : start + self.batch_size])
-            found += [*_run(self.query_network, {'imgs': batch, **self.state})['points']]
-        own = [points[:, : self.count].astype(np.float64) for points in found]
-        return np.stack([to_image(one, *place) for one, place in zip(own, places, strict=True)])
+        found = {}
+        for whole in (False, True):
+            chosen = [n for n, box in enumerate(boxes) if (box is None) is whole]
+            for start in range(0, len(chosen), self.batch_size):
+                numbers = chosen[start : start + self.batch_size]
+                inputs = {'imgs': np.stack([crops[n] for n in numbers]), **self.state(whole)}
+                points = _run(self.query_network, inputs)['points'][:, :, : self.count]
+                found.update(zip(numbers, points.astype(np.float64), strict=True))
+        return np.stack([to_image(found[n], *place) for n, place in enumerate(places)])
+
+    def state(self, whole: bool) -> dict[str, np.ndarray]:
+        """The supports, encoded at the first call: whole images, or cut out by their boxes."""
+        if whole not in self._states:
+            self._states[whole] = _run(self.support_network, self._encoded(self.supports, whole))
+        return self._states[whole]
 
     @property
     def _size(self) -> int:
         return self.settings['image_size']
 
-    def _encoded(self, supports: Sequence[Support]) -> dict[str, np.ndarray]:
+    def _encoded(self, supports: Sequence[Support], whole: bool) -> dict[str, np.ndarray]:
         """The support network's inputs, by name."""
         method = dict(self.settings['padding'])
         padding = PADDINGS[method.pop('type')](**method)
@@ -116,7 +129,8 @@ class Estimator:
         placement = place_padding(padding, self.count, links, total, {})
         inputs = {'imgs': [], 'points': [], 'visible': [], 'reference_index': []}
         for support in supports:
-            place = center_and_scale(_inside(support.box, support.image))
+            box = None if whole else support.box
+            place = center_and_scale(_inside(box, support.image))
             transform = crop_transform(*place, self._size)
             inputs['imgs'].append(self._normalized(support.image, transform))
             own = crop_keypoints(support.keypoints, support.visible, transform, self._size)
@@ -126,7 +140,10 @@ class Estimator:
             if self.settings['num_references']:
                 chained, count = placement.chain(visible), self.settings['num_references']
                 inputs['reference_index'].append(structural_references(visible, chained, count)[0])
-        return {name: np.stack(values) for name, values in inputs.items() if values}
+        arrays = {name: np.stack(values) for name, values in inputs.items() if values}
+        if self.settings['num_links']:
+            arrays['skeleton'] = padded_links(links, self.settings['num_links'])
+        return arrays
 
     def _normalized(self, image: np.ndarray, transform: np.ndarray) -> np.ndarray:
         """The crop (3, H, W), normalised."""

@@ -45,7 +45,7 @@ class Category:
         self.name, self.names, self.skeleton = name, tuple(names), tuple(skeleton)
         self.given = [replace(support, skeleton=self.skeleton) for support in given]
         self._learnt: dict[Hashable, Support] = {}
-        self._estimators: dict[bool, Estimator] = {}  # for pictures with and without a box
+        self._estimator: Estimator | None = None
         self._lock = threading.Lock()
 
     @property
@@ -73,33 +73,27 @@ class Category:
             self._learnt[key] = support
             while len(self._learnt) > MOST_SHOTS:
                 self._learnt.pop(next(iter(self._learnt)))
-            self._estimators.clear()
+            self._estimator = None
 
     def forget(self, key: Hashable) -> None:
         """Do without a shot that was learnt."""
         with self._lock:
             if self._learnt.pop(key, None) is not None:
-                self._estimators.clear()
+                self._estimator = None
 
     def find(self, model: nn.Module, image: np.ndarray, boxes: Sequence[Box | None]) -> list[Pose]:
         """Find the keypoints in a picture, in each of its boxes; None for the whole picture.
-
-        Where the whole picture is looked through, the shots are shown whole, too: cut out by their
-        boxes, their objects would be larger than the one that is sought.
 
         Raises:
             InputError: there are no shots, or a box cannot be used.
         """
         with self._lock:
-            return [self._estimator(model, box is None)([image], [box])[0] for box in boxes]
-
-    def _estimator(self, model: nn.Module, whole: bool) -> Estimator:
-        if not self.shots:
-            raise InputError(f'no picture of {self.name!r} is labelled yet')
-        if whole not in self._estimators:
-            shots = [replace(shot, box=None) for shot in self.shots] if whole else self.shots
-            self._estimators[whole] = Estimator(model, shots)
-        return self._estimators[whole]
+            if not self.shots:
+                raise InputError(f'no picture of {self.name!r} is labelled yet')
+            if self._estimator is None:
+                self._estimator = Estimator(model, self.shots, second_look=True)
+            (poses,) = self._estimator([image], [boxes])
+            return poses
 
     def under(self, names: Sequence[str], skeleton: Sequence[tuple[int, int]]) -> list[Support]:
         """The shots for a tool's names of keypoints: matched by name, or by order if unnamed.

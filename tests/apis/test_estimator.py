@@ -326,3 +326,68 @@ def test_strange_supports_give_finite_poses_or_an_error_that_says_why(
 def test_a_stream_with_fewer_boxes_than_images_is_refused(estimator, image):
     with pytest.raises(InputError, match='boxes: 1, and more images'):
         list(estimator.stream([image, image], [None]))
+
+
+def test_whole_images_are_compared_with_whole_supports(model, support, image):
+    with_box, without = (Estimator(model, [shot]) for shot in (support, replace(support, box=None)))
+    (found, in_box), (expected, _) = (
+        one([image] * 2, [None, support.box]) for one in (with_box, without)
+    )
+    np.testing.assert_array_equal(found.keypoints, expected.keypoints)
+    (alone,) = with_box([image], [support.box])
+    np.testing.assert_allclose(in_box.keypoints, alone.keypoints, atol=1e-3)
+    assert not np.allclose(in_box.keypoints, found.keypoints, atol=1e-3)
+
+
+@pytest.fixture(scope='module')
+def starter():
+    return init_model(starter_config())
+
+
+def on_a_canvas(image, corner, size=(300, 400)):
+    """A picture of plain grey with the image somewhere in it."""
+    canvas = np.full((*size, 3), 128, np.uint8)
+    x, y = corner
+    canvas[y : y + image.shape[0], x : x + image.shape[1]] = image
+    return canvas
+
+
+def test_a_second_look_is_taken_where_the_first_found_the_object(starter, support, image):
+    corner, other = np.array([(30, 40), (220, 170)])
+    shot = Support(
+        on_a_canvas(image, corner), support.keypoints + corner, support.visible, SKELETON
+    )
+    query = on_a_canvas(image, other)
+    wanted = support.keypoints + other
+    errors, boxes = [], []
+    for second_look in (False, True):
+        (pose,) = Estimator(starter, [shot], second_look=second_look)([query])
+        errors.append(np.linalg.norm(pose.keypoints - wanted, axis=1).mean())
+        boxes.append(pose.box)
+    assert boxes[0] == (0, 0, 400, 300)
+    assert max(boxes[1][2:]) < 150
+    assert errors[1] < 0.8 * errors[0]
+
+
+def test_a_box_that_is_given_needs_no_second_look(starter, support, image):
+    poses = [
+        Estimator(starter, [support], second_look=second_look)([image], [support.box])[0]
+        for second_look in (False, True)
+    ]
+    np.testing.assert_array_equal(poses[0].keypoints, poses[1].keypoints)
+    assert poses[1].box == support.box
+
+
+def test_samples_are_told_in_pixels_of_the_query_and_of_each_support(estimator, starter, support):
+    query = on_a_canvas(support.image, (100, 50))
+    matched = Estimator(starter, [support]).look(query, (100, 50, 80, 64))
+    places, weights = matched.image[..., :2], matched.image[..., 2:]
+    assert (np.diff(weights[..., 0]) <= 0).all() and (weights.sum(1) < 1 + 1e-6).all()
+    (pose,) = Estimator(starter, [support])([query], [(100, 50, 80, 64)])
+    found = (places * weights).sum(1) / weights.sum(1)
+    assert np.linalg.norm(found - pose.keypoints, axis=1).max() < 8
+    (own,) = matched.supports
+    np.testing.assert_allclose(own[:, 0, :2], support.keypoints, atol=1e-3)
+    mined = estimator.look(query)
+    assert mined.image.shape == mined.supports[0].shape == (4, 48, 3)
+    assert (mined.image[..., 2] > 0).all() and (mined.supports[0][..., 2] > 0).all()
