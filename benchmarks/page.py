@@ -23,12 +23,13 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from fmmp.app.__main__ import listen, load_model, make_estimator
+from fmmp.app.__main__ import make_estimator
 from fmmp.app.examples import add_example
 from fmmp.app.folder import Folder
 from fmmp.app.prediction import Predictor
 from fmmp.app.project import PROJECT_FILE, Project
 from fmmp.app.server import Server, make_app
+from fmmp.servers import listen, load_model
 
 MEASURED = 'return performance.getEntriesByName("first prediction").map((e) => e.duration)'
 

@@ -18,6 +18,7 @@ from typing import Any
 from fmmp import cli
 from fmmp.errors import InputError
 from fmmp.files import require_writable
+from fmmp.servers import LOOPBACK, listen, load_model
 
 from .folder import MOST_PICTURES, Folder
 from .prediction import Predictor
@@ -47,17 +48,6 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def load_model(config: str | None, checkpoint: str | None, device: str) -> Any:
-    """The method that the arguments name, or the starter."""
-    from fmmp.apis import init_model
-    from fmmp.apis.settings.reading import read_file
-    from fmmp.apis.starter import require_checkpoint, resolve, starter_file
-
-    settings, checkpoint = resolve(read_file(config or starter_file()), checkpoint)
-    require_checkpoint(settings, checkpoint)
-    return init_model(settings, checkpoint, device)
-
-
 def make_estimator(model: Any, supports: Sequence[dict]) -> Any:
     """An estimator of supports that are given as the arguments of `fmmp.apis.Support`."""
     import numpy as np
@@ -76,33 +66,14 @@ def make_estimator(model: Any, supports: Sequence[dict]) -> Any:
             )
             for support in supports
         ],
+        second_look=True,
     )
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens.
-
-    Raises:
-        InputError: the address cannot be had.
-    """
-    family = socket.AF_INET6 if ':' in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except (OSError, OverflowError) as error:
-        listener.close()
-        raise InputError(
-            f'{host}:{port} cannot be listened at ({error}): --port 0 takes any that is free'
-        ) from error
-    return listener
 
 
 def main() -> None:
     """Serve until it is interrupted."""
     args = parse_args()
     try:
-        from .guard import LOOPBACK
         from .server import Server, make_app
     except ImportError as error:
         raise InputError(

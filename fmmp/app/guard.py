@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hmac
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LOOPBACK = ('127.0.0.1', 'localhost', '::1')
-COOKIE = 'fmmp_token'
+from fmmp.servers import LOOPBACK, host_name
+
+COOKIE = 'fmmp_token_{}'  # by the port: hosts share their cookies among all servers of theirs
 HEADERS = {
     'Content-Security-Policy': "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
@@ -63,24 +63,17 @@ class Guard:
             return PlainTextResponse("another site's page may not ask this", 403)
         if not self.token:
             return None
+        cookie = COOKIE.format(request.scope['server'][1])
         if self._knows(request.query_params.get('token')) and request.url.path == '/':
             answer = RedirectResponse('/', 303)
-            answer.set_cookie(COOKIE, self.token, httponly=True, samesite='strict')
+            answer.set_cookie(cookie, self.token, httponly=True, samesite='strict')
             return answer
-        if self._knows(request.cookies.get(COOKIE)):
+        if self._knows(request.cookies.get(cookie)):
             return None
         return PlainTextResponse('open the link that was printed when this was started', 401)
 
     def _knows(self, token: str | None) -> bool:
         return hmac.compare_digest((token or '').encode(), self.token.encode())
-
-
-def host_name(host: str) -> str:
-    """The name in a request's header ``Host``, without the port; '' of what is none."""
-    try:
-        return urlsplit(f'//{host}').hostname or ''
-    except ValueError:
-        return ''
 
 
 def _comes_from_elsewhere(headers: Headers, request: Request) -> bool:

@@ -69,6 +69,37 @@ class Predictor:
             self._worker = threading.Thread(target=self._run, args=[job, names], daemon=True)
             self._worker.start()
 
+    def look(self, name: str) -> dict:
+        """Where the method looks for the keypoints in a picture, and in the shots.
+
+        Returns:
+            ``image``, by keypoint [[x, y, weight], …], and ``supports``, of each shot its ``name``
+            and ``points`` of that form; nothing of a method that does not say it.
+
+        Raises:
+            KeyError: there is no such picture.
+            InputError: there are no shots, or the model is not there.
+        """
+        path, box = self.folder.path(name), self.project.picture(name)['box']
+        self._loaded.join()
+        if self._model is None:
+            raise InputError(self._failure)
+        if not (shots := self._shots()):
+            raise InputError('label a picture first')
+        estimator, ids = self._encoded(shots)
+        found = estimator.look(path, box)
+        if found is None:
+            return {}
+
+        def by_keypoint(samples: np.ndarray) -> dict[str, list]:
+            return dict(zip(ids, np.round(samples, 4).tolist(), strict=True))
+
+        supports = [
+            {'name': shot['name'], 'points': by_keypoint(samples)}
+            for shot, samples in zip(shots, found.supports, strict=True)
+        ]
+        return {'image': by_keypoint(found.image), 'supports': supports}
+
     def stop(self) -> None:
         """End what is being predicted; what has been stays."""
         with self._lock:
@@ -113,7 +144,7 @@ class Predictor:
     def _predict_all(self, job: object, names: list[str]) -> None:
         failures = []
         try:
-            estimator, ids = self._encoded()
+            estimator, ids = self._encoded(self._shots())
             saved = time.monotonic()
             for done, name in enumerate(names, start=1):
                 if job is not self._job:
@@ -148,9 +179,8 @@ class Predictor:
         found = {'points': points, 'calibrated': bool(pose.calibrated)}
         self.project.add_prediction(name, lambda picture: {**picture, **found})
 
-    def _encoded(self) -> tuple[Any, list[str]]:
-        """The estimator of the shots as they are now, and the keypoints that it finds."""
-        shots = self._shots()
+    def _encoded(self, shots: Sequence[dict]) -> tuple[Any, list[str]]:
+        """The estimator of shots, and the keypoints that it finds."""
         present = {id_ for shot in shots for id_ in shot['points']}
         ids = [keypoint['id'] for keypoint in self.project.keypoints if keypoint['id'] in present]
         links = [(ids.index(i), ids.index(j)) for i, j in self.project.links if {i, j} <= set(ids)]

@@ -60,6 +60,7 @@ def make_app(
         Route('/api/prediction', api.stop, methods=['DELETE']),
         Route('/api/example', api.example, methods=['PUT']),
         Route('/api/example', _example_picture, methods=['GET']),
+        Route('/api/samples', api.samples),
         Route('/api/export', api.export),
     ]
     refusals: dict[Any, Callable] = {InputError: _refuse, KeyError: _unknown, OSError: _refuse}
@@ -170,6 +171,11 @@ class _Api:
         """Predict no more."""
         self.predictor.stop()
         return JSONResponse(self.predictor.status)
+
+    async def samples(self, request: Request) -> Response:
+        """Where the method looks in a picture, and in the examples."""
+        name = request.query_params.get('name', '')
+        return JSONResponse(await run_in_threadpool(self.predictor.look, name))
 
     async def example(self, request: Request) -> Response:
         """Add an example's pictures, and label the first."""

@@ -18,8 +18,8 @@ from collections.abc import Callable
 from torch import nn
 
 from fmmp import cli
-from fmmp.app.__main__ import listen, load_model
 from fmmp.errors import InputError
+from fmmp.servers import LOOPBACK, listen, load_model
 
 PORT = 9090  # that of Label Studio's examples
 
@@ -74,7 +74,7 @@ def main() -> None:
     try:
         import uvicorn
 
-        from .server import LOOPBACK, make_app
+        from .server import make_app
     except ImportError as error:
         raise InputError(f'the server needs {error.name}: pip install "fmmp[serve]"') from error
     from .category import given_category

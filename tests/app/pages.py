@@ -45,6 +45,14 @@ class FakeEstimator:
         pose.calibrated = False
         return [pose]
 
+    def look(self, path, box):
+        """One sample a keypoint, of half its coordinates in the picture."""
+        (points,) = [np.array(support['keypoints'], float) for support in self.supports[:1]]
+        samples = np.concatenate([points, np.ones((len(points), 1))], axis=1)[:, None]
+        return SimpleNamespace(
+            image=samples * (0.5, 0.5, 1), supports=[samples] * len(self.supports)
+        )
+
 
 class Page:
     """The parts of a server over a folder."""

@@ -19,11 +19,12 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from fmmp.app.__main__ import listen, load_model, make_estimator
+from fmmp.app.__main__ import make_estimator
 from fmmp.app.folder import Folder
 from fmmp.app.prediction import Predictor
 from fmmp.app.project import PROJECT_FILE, Project
 from fmmp.app.server import Server, make_app
+from fmmp.servers import listen, load_model
 
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
 DRIVER = shutil.which('chromedriver')
@@ -309,3 +310,12 @@ def test_everything_can_be_done_by_the_keyboard(screen, folder, model):
         assert screen.one('.item.current').get_attribute('data-name') == 'cat_2.png'
         screen.press('p')
         screen.until(lambda: len(screen.group('To check')) == 4)
+        screen.press('5')
+        screen.until(lambda: screen.all('#marks .sample') and screen.all('#samples .sample'))
+        assert screen.texts('#samples figcaption') == ['★ cat_1.png']
+        several = len(screen.all('#marks .sample'))
+        screen.choose(screen.group('To check')[0])
+        screen.press(Keys.TAB)
+        screen.until(lambda: 0 < len(screen.all('#marks .sample')) < several)
+        screen.press('5')
+        screen.until(lambda: not screen.all('.sample'))

@@ -268,3 +268,23 @@ def test_deeplabcuts_rows_name_the_folder_of_the_pictures(page):
     page.label()
     content = page.client.get('/api/export', params={'format': 'deeplabcut'}).text
     assert f'labeled-data,{page.root.name},a.jpg,' in content
+
+
+def test_what_the_method_looks_at_is_told_of_a_picture_and_of_its_examples(page):
+    assert page.client.get('/api/samples', params={'name': 'b.jpg'}).status_code == 400
+    page.label()
+    looked = page.client.get('/api/samples', params={'name': 'b.jpg'}).json()
+    assert looked['image'] == {'k1': [[5, 10, 1]], 'k2': [[15, 20, 1]]}
+    points = {'k1': [[10, 20, 1]], 'k2': [[30, 40, 1]]}
+    assert looked['supports'] == [{'name': 'a.jpg', 'points': points}]
+    assert page.client.get('/api/samples', params={'name': '../a.jpg'}).status_code == 404
+
+
+def test_two_servers_of_one_host_have_a_cookie_each(root):
+    first, second = (Page(root, token).client for token in ('one', 'two'))
+    second.base_url = 'http://127.0.0.1:8009'
+    for client, token in ((first, 'one'), (second, 'two')):
+        assert client.get(f'/?token={token}').status_code == 200
+    for client in (first, second):  # a browser sends both, since ports do not part cookies
+        client.cookies.update(dict((first if client is second else second).cookies))
+        assert client.get('/api/project').status_code == 200

@@ -16,6 +16,7 @@ export const upload = async (file) => (await ask('PUT', 'pictures', { name: file
 export const predict = async (first) => (await ask('PUT', 'prediction', first ? { first } : {})).json();
 export const stop = async () => (await ask('DELETE', 'prediction')).json();
 export const example = async (name) => (await ask('PUT', 'example', { name })).json();
+export const samples = async (name) => (await ask('GET', 'samples', { name })).json();
 export const exported = async (format, predicted) =>
   ask('GET', 'export', { format, predicted: predicted ? '1' : '0' });
 

@@ -15,7 +15,7 @@ const KEYS = [
   ['E', 'The picture is an example, or no longer'],
   ['Ctrl+Z', 'Undo; Ctrl+Shift+Z: redo'],
   ['+ − 0', 'Zoom in, out, whole picture; the wheel zooms too'],
-  ['1 2 3 4', 'Show links, names, confidence, refinement'],
+  ['1 2 3 4 5', 'Show links, names, confidence, refinement, samples'],
   ['X', 'Export'],
   ['Esc', 'Select nothing, end linking'],
 ];
@@ -57,7 +57,7 @@ export function listen(act) {
       '+': ['zoom-in'], '=': ['zoom-in'], '-': ['zoom-out'], '−': ['zoom-out'], 0: ['fit'], Escape: ['escape'], ' ': ['place'],
       ArrowLeft: ['move', -step, 0], ArrowRight: ['move', step, 0], ArrowUp: ['move', 0, -step], ArrowDown: ['move', 0, step],
       PageUp: ['previous'], PageDown: ['next'],
-      1: ['show', 'links'], 2: ['show', 'names'], 3: ['show', 'confidence'], 4: ['show', 'layers'],
+      1: ['show', 'links'], 2: ['show', 'names'], 3: ['show', 'confidence'], 4: ['show', 'layers'], 5: ['show', 'samples'],
       Tab: event.target.id === 'stage' ? ['cycle', event.shiftKey ? -1 : 1] : null,
     };
     const meaning = meanings[key];

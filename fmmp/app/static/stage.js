@@ -2,6 +2,7 @@
 
 import * as api from './api.js';
 import * as edit from './editing.js';
+import * as samples from './samples.js';
 import { nameOf, store } from './store.js';
 
 // Okabe and Ito's colours, which stay distinct to colour-blind readers.
@@ -19,7 +20,7 @@ const hint = document.getElementById('hint');
 const broken = document.getElementById('broken');
 const loupe = document.getElementById('loupe');
 
-export const shown = { links: true, names: false, confidence: true, layers: false };
+export const shown = { links: true, names: false, confidence: true, layers: false, samples: false };
 let tool = 'point';
 let linkFrom = null;
 let pointer = null; // where the mouse is, for the line of a link
@@ -112,11 +113,15 @@ export function draw() {
   broken.hidden = !picture?.error;
   broken.textContent = picture?.error ? `${current} is left out: ${picture.error}` : '';
   hint.textContent = readable ? hintText() : '';
-  if (!readable) return;
+  if (!readable) {
+    samples.draw(marks, out);
+    return;
+  }
   image.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
   image.style.imageRendering = view.scale > 5 ? 'pixelated' : 'auto';
   const points = store.keypoints.map(({ id }, number) => ({ id, number, point: picture.points[id] })).filter(({ point }) => point);
   if (picture.box) drawBox(picture.box);
+  samples.draw(marks, out);
   if (shown.layers) {
     for (const { point, number } of points) drawLayers(point, number);
   }
