@@ -112,6 +112,7 @@ def describe(model: nn.Module) -> dict:
         'image_size': settings.image_size,
         'num_keypoints': settings.num_keypoints,
         'num_references': settings.num_references if model.num_references else 0,
+        'num_links': settings.num_links if model.reads_skeleton else 0,
         'padding': padding,
         'mean': [*normalize['mean']],
         'std': [*normalize['std']],

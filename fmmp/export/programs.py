@@ -44,7 +44,8 @@ def example(model: nn.Module, sizes: Sizes, seed: int = 0) -> tuple[dict[str, Te
     """Supports and queries of noise, their keypoints anywhere, some out of sight.
 
     Returns:
-        The supports' inputs by their names in `Episode`, (S, …), and the queries' images.
+        The supports' inputs by their names in `Episode`, (S, …), ``skeleton``, if the model reads
+        it, (links, 2), and the queries' images.
     """
     settings = data_settings(model.cfg)
     random = torch.Generator().manual_seed(seed)
@@ -61,6 +62,8 @@ def example(model: nn.Module, sizes: Sizes, seed: int = 0) -> tuple[dict[str, Te
         index = torch.randint(keypoints, (shots, keypoints, count), generator=random)
         index[..., 0] = torch.arange(keypoints)
         supports['reference_index'] = index
+    if model.reads_skeleton:
+        supports['skeleton'] = torch.randint(keypoints, (settings.num_links, 2), generator=random)
     return supports, imgs[shots:].clone()
 
 
@@ -68,6 +71,9 @@ def as_episode(supports: dict[str, Tensor], imgs: Tensor) -> Episode:
     """The one episode of an `example`; nothing of the queries but their images counts."""
     batch = {}
     for name, value in supports.items():
+        if name == 'skeleton':
+            batch[name] = value[None]
+            continue
         nothing = value.new_zeros(len(imgs), *value.shape[1:])
         batch[name] = torch.cat([value, imgs if name == 'imgs' else nothing])[None]
     return Episode(**batch, num_queries=len(imgs))

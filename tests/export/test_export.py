@@ -91,7 +91,7 @@ def test_fmmp_is_exported_for_any_number_of_shots_keypoints_and_queries(pictures
         torch.nn.init.normal_(mlp[-1].weight, std=0.3)  # so that layers move points
     made = programs.make_programs(model)
     assert made.dynamic == ['queries', 'shots', 'keypoints']
-    assert {'state.embed', 'state.matched.candidates'} < set(made.query_inputs)
+    assert {'state.embed', 'state.matched.descriptors'} < set(made.query_inputs)
     for sizes in ((1, 12, 1), (3, 7, 2)):
         sizes = dict(zip(('shots', 'keypoints', 'queries'), sizes, strict=True))
         supports, imgs = programs.example(model, sizes, seed=1)
@@ -109,13 +109,16 @@ def test_the_script_prepares_supports_as_testing_does(pictures, tmp_path, monkey
     monkeypatch.setattr(run_onnx, '_session', lambda path, options: path.name)
     monkeypatch.setattr(run_onnx, '_run', lambda network, inputs: inputs)
     files = [(pictures / f'{n}.jpg', pictures / f'{n}.json') for n in range(2)]
-    inputs = run_onnx.Estimator(tmp_path, [run_onnx.read_support(*file) for file in files]).state
+    alone = run_onnx.Estimator(tmp_path, [run_onnx.read_support(*file) for file in files])
 
     encoded = {}
     monkeypatch.setattr(model, 'encode', lambda episode: encoded.update(vars(episode)))
-    Estimator(model, [read_support(*file) for file in files])
-    for name in ('imgs', 'points', 'visible', 'reference_index'):
-        assert inputs[name] == pytest.approx(encoded[name][0].numpy(), abs=1e-5), name
+    estimator = Estimator(model, [read_support(*file) for file in files])
+    for whole in (False, True):
+        estimator.encoded('whole' if whole else 'box')
+        inputs = alone.state(whole)
+        for name in ('imgs', 'points', 'visible', 'reference_index'):
+            assert inputs[name] == pytest.approx(encoded[name][0].numpy(), abs=1e-5), name
 
 
 class FixedKeypoints(toys.ToyMethod):
