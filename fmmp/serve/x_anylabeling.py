@@ -12,10 +12,13 @@ import numpy as np
 from torch import nn
 
 from fmmp.apis.estimator import Pose
+from fmmp.apis.support import Box
 
 from .category import Category, box_around
 from .images import decode_base64
 from .problems import Problem
+
+MOST_BOXES = 100  # of a request
 
 
 def models(categories: Mapping[str, Category]) -> dict[str, dict]:
@@ -38,6 +41,8 @@ def _description(category: Category) -> dict[str, Any]:
         'display_name': f'FMMP: {category.name}, {len(category.names)} keypoints',
         'widgets': [
             {'name': 'button_run', 'value': None},
+            {'name': 'button_add_rect', 'value': None},
+            {'name': 'button_clear', 'value': None},
             {'name': 'edit_conf', 'value': 0.0},
             {'name': 'toggle_preserve_existing_annotations', 'value': False},
         ],
@@ -60,8 +65,9 @@ def predict(
     Args:
         categories: the models.
         load: gives the method that all of them use.
-        request: ``model``, ``image`` in base64, and ``params``, of which ``conf_threshold`` counts:
-            keypoints of less confidence are left out.
+        request: ``model``, ``image`` in base64, and ``params``, of which two count: keypoints of
+            less confidence than ``conf_threshold`` are left out, and ``marks`` that are added
+            rectangles are the objects' boxes. Without any, the whole picture is one object's.
 
     Raises:
         Problem: the request is not of that form.
@@ -72,11 +78,31 @@ def predict(
     if type(threshold) not in (int, float) or not 0 <= threshold <= 1:
         raise Problem("give 'params' as an object, with a 'conf_threshold' between 0 and 1, if any")
     image = decode_base64(request.get('image'))
-    (pose,) = category.find(load(), image, [None])
-    return {'shapes': _shapes(category, pose, image, threshold), 'description': ''}
+    poses = category.find(load(), image, _boxes(params.get('marks') or []) or [None])
+    shapes = []
+    for number, pose in enumerate(poses, start=1):
+        shapes += _shapes(category, pose, image, threshold, number)
+    return {'shapes': shapes, 'description': ''}
 
 
-def _shapes(category: Category, pose: Pose, image: np.ndarray, threshold: float) -> list[dict]:
+def _boxes(marks: object) -> list[Box]:
+    """The rectangles that someone has added, x, y, width, height."""
+    boxes = []
+    try:
+        for mark in marks:
+            if mark['type'] == 'rectangle' and mark.get('label', 1) == 1:
+                ends = np.reshape(np.array(mark['data'], float), (2, 2))
+                boxes.append((*ends.min(0).tolist(), *np.ptp(ends, axis=0).tolist()))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise Problem("give 'marks' as X-AnyLabeling does: rectangles of two corners") from error
+    if len(boxes) > MOST_BOXES:
+        raise Problem(f'{len(boxes)} rectangles: {MOST_BOXES} at most')
+    return boxes
+
+
+def _shapes(
+    category: Category, pose: Pose, image: np.ndarray, threshold: float, group: int
+) -> list[dict]:
     height, width = image.shape[:2]
     points = np.clip(pose.keypoints, 0, (width, height))
     kept = np.flatnonzero(pose.confidence >= threshold)
@@ -85,21 +111,21 @@ def _shapes(category: Category, pose: Pose, image: np.ndarray, threshold: float)
     x, y, w, h = box_around(points[kept], (height, width))
     corners = [[x, y], [x + w, y], [x + w, y + h], [x, y + h]]
     score = float(pose.confidence[kept].mean())
-    shapes = [_shape(category.name, 'rectangle', corners, score)]
+    shapes = [_shape(category.name, 'rectangle', corners, score, group)]
     for number in kept:
         score = float(pose.confidence[number])
         place = [points[number].tolist()]
-        shapes.append(_shape(category.names[number], 'point', place, score))
+        shapes.append(_shape(category.names[number], 'point', place, score, group))
     return shapes
 
 
-def _shape(label: str, kind: str, points: list, score: float) -> dict[str, Any]:
+def _shape(label: str, kind: str, points: list, score: float, group: int) -> dict[str, Any]:
     return {
         'label': label,
         'shape_type': kind,
         'points': points,
         'score': score,
-        'group_id': 1,
+        'group_id': group,
         'attributes': {},
         'description': None,
         'difficult': False,

@@ -1,5 +1,6 @@
 import base64
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from fmmp.serve.category import given_category
 
 from .pictures import NAMES, NEAR, POINTS, SIZE, data_uri, pixels, png
 
+DATA = Path(__file__).parent.parent / 'data'
 SHAPE = {
     'label', 'shape_type', 'points', 'score', 'attributes', 'description', 'difficult', 'direction',
     'flags', 'group_id', 'kie_linking',
@@ -89,3 +91,39 @@ def test_what_x_anylabeling_saves_of_an_answer_is_a_support(serve, beetle, tmp_p
     category = given_category(labels=tmp_path / 'x.json')
     assert (category.name, category.names) == ('beetle', tuple(NAMES))
     assert (np.linalg.norm(category.shots[0].keypoints - POINTS, axis=1) < NEAR).all()
+
+
+def test_each_rectangle_that_was_added_is_an_objects_box(serve, beetle):
+    height, width = SIZE
+    picture = np.concatenate([pixels(), pixels()], axis=1)
+    marks = [
+        {'type': 'rectangle', 'data': [0, 0, width, height], 'label': 1},
+        {'type': 'rectangle', 'data': [2 * width, height, width, 0], 'label': 1},
+        {'type': 'rectangle', 'data': [0, 0, 9, 9], 'label': 0},
+        {'type': 'point', 'data': [3, 3], 'label': 1},
+    ]
+    request = {'model': 'beetle', 'image': data_uri(picture), 'params': {'marks': marks}}
+    shapes = serve(beetle).post('/v1/predict', json=request).json()['data']['shapes']
+    assert {shape['group_id'] for shape in shapes} == {1, 2}
+    for group, left in ((1, 0), (2, width)):
+        own = [one for one in shapes if one['group_id'] == group and one['shape_type'] == 'point']
+        place = np.array([point['points'][0] for point in own])
+        assert (np.linalg.norm(place - (POINTS + np.array((left, 0))), axis=1) < NEAR).all()
+
+
+@pytest.mark.parametrize('marks', [3, [3], [{'type': 'rectangle', 'data': [1, 2, 3]}]])
+def test_marks_of_another_form_are_refused(serve, beetle, marks):
+    request = {'model': 'beetle', 'image': data_uri(), 'params': {'marks': marks}}
+    answer = serve(beetle).post('/v1/predict', json=request)
+    assert answer.status_code == 400 and 'two corners' in answer.json()['error']['message']
+
+
+def test_a_request_that_the_program_itself_has_sent_is_answered(serve, beetle):
+    recorded = json.loads((DATA / 'x_anylabeling_request.json').read_text())
+    body = {**recorded['body'], 'image': data_uri()}  # its picture was another
+    answer = serve(beetle).request(
+        recorded['method'], recorded['path'], headers=recorded['headers'], json=body
+    )
+    assert answer.status_code == 200
+    shapes = answer.json()['data']['shapes']
+    assert [shape['group_id'] for shape in shapes] == [1] * 5 + [2] * 5
