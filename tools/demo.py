@@ -12,9 +12,11 @@ Without a config and a checkpoint, the starter finds them, which needs no traini
 import argparse
 from pathlib import Path
 
+import numpy as np
+
 from fmmp.apis import (  # not found? bash install.sh
+    Estimator,
     add_arguments,
-    estimate,
     init_distributed,
     init_model,
     read_config,
@@ -67,25 +69,31 @@ def main() -> None:
     support = read_support(args.support, args.keypoints)
     images = [read_image(path) for path in args.queries]
     model = init_model(config, checkpoint, device)
-    found = estimate(model, [support], images, args.boxes)
+    poses = Estimator(model, [support])(images, args.boxes)
+    shown = support.visible
     out_dir = Path(args.out_dir)
-    for number, (image, keypoints) in enumerate(zip(images, found, strict=True)):
+    for number, (image, pose) in enumerate(zip(images, poses, strict=True)):
+        sure = f'confidence {pose.confidence[shown].mean():.0%}'
+        if not pose.calibrated:
+            sure += ', not calibrated'
         picture = draw_episode(
             [support.image],
             [support.keypoints],
             image,
-            keypoints,
+            pose.keypoints,
             support_visible=[support.visible],
             support_boxes=[support.box],
             query_box=args.boxes[number] if args.boxes else None,
             skeleton=support.skeleton,
+            title=sure,
         )
         save_image(out_dir / f'query_{number + 1}.png', picture)
-    write_json(
-        {path: keypoints.tolist() for path, keypoints in zip(args.queries, found, strict=True)},
-        out_dir / 'keypoints.json',
-    )
-    print(f'{len(found)} pictures and keypoints.json are in {out_dir}')
+        least = int(np.where(shown, pose.confidence, 2).argmin())
+        print(f'{args.queries[number]}: {sure}, least of keypoint {least}: '
+              f'{pose.confidence[least]:.0%}')  # fmt: skip
+    found = zip(args.queries, poses, strict=True)
+    write_json({path: pose.keypoints.tolist() for path, pose in found}, out_dir / 'keypoints.json')
+    print(f'{len(poses)} pictures and keypoints.json are in {out_dir}')
 
 
 if __name__ == '__main__':

@@ -13,6 +13,7 @@ from fmmp.files import write_json
 
 from .data import subset_config
 from .images import image_pixels
+from .starter import STARTER, is_trained
 from .support import read_support
 
 PICTURES = 'pictures.json'
@@ -41,8 +42,15 @@ def finetuning_config(
 
     Raises:
         OSError: a picture or its keypoint file is missing.
-        InputError: there are fewer pictures than an episode has, or they are not of one category.
+        InputError: there are fewer pictures than an episode has, or they are not of one category;
+            or there is nothing to train.
     """
+    if str(checkpoint) == STARTER or not is_trained(config):
+        raise InputError(
+            'the starter has no weights to train: give it all pictures as shots, tools/estimate.py '
+            'cat_*.jpg pictures/, which gains more than training does; or fine-tune a checkpoint '
+            'that was trained, such as that of tools/train.py configs/demo/synthpose.py'
+        )
     shots = subset_config(config, 'train')['num_shots']
     if len(pictures) <= shots:
         raise InputError(f'{len(pictures)} pictures: an episode takes {shots + 1} at least')

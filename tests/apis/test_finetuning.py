@@ -6,6 +6,7 @@ import pytest
 
 from fmmp.apis import init_model, train
 from fmmp.apis.finetuning import finetuning_config
+from fmmp.apis.starter import starter_config
 from fmmp.checkpoints import save_atomically
 from fmmp.errors import InputError
 from tests.tiny import tiny_config
@@ -50,4 +51,16 @@ def test_too_few_pictures_or_those_of_several_categories_are_refused(
     file.write_text(json.dumps({**content, 'skeleton': [[0, 2]]}))
     with pytest.raises(InputError, match='differ in their number of keypoints or their skeleton'):
         finetuning_config(config, 'x.pth', pictures, tmp_path / 'none')
+    assert not (tmp_path / 'none').exists()
+
+
+def test_the_starter_has_nothing_to_train_and_the_message_says_what_to_do(
+    small_dataset, pictures, tmp_path
+):
+    for config, checkpoint in (
+        (tiny_config(small_dataset), 'starter'),
+        (starter_config(tiny_config(small_dataset)), 'x.pth'),
+    ):
+        with pytest.raises(InputError, match=r'no weights to train: .* as shots, .* or fine-tune'):
+            finetuning_config(config, checkpoint, pictures, tmp_path / 'none')
     assert not (tmp_path / 'none').exists()
