@@ -32,7 +32,7 @@ def box_around(
 
     Args:
         keypoints: (K, 2) pixels.
-        margins: (2, 2) as of :func:`margins_of`, or one for all sides.
+        margins: (2, 2) as of `margins_of`, or one for all sides.
         size: the image's width and height.
 
     Returns:

@@ -165,7 +165,7 @@ class EpisodeDetector(nn.Module, ABC):
         """Where a method looks for each keypoint, to be shown to people; optional.
 
         Args:
-            state: what :meth:`encode_supports` gave.
+            state: what `encode_supports` gave.
             features: the queries', (B, Q, …).
 
         Returns:
@@ -320,10 +320,10 @@ class EpisodeDetector(nn.Module, ABC):
 
     @torch.no_grad()
     def look(self, supports: EncodedSupports, imgs: Tensor) -> Samples | None:
-        """:meth:`samples`, from the queries' images, of the categories' own keypoints, on the CPU.
+        """`samples`, from the queries' images, of the categories' own keypoints, on the CPU.
 
         Args:
-            supports: what :meth:`encode` gave.
+            supports: what `encode` gave.
             imgs: (B, Q, 3, H, W), normalised crops.
 
         Returns:

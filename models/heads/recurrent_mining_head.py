@@ -264,7 +264,7 @@ class RecurrentMiningHead(nn.Module):
         """Where the last layer's FGSA samples the queries and, mined for them, the supports.
 
         Args:
-            state, tokens, levels, described: as :meth:`forward` takes them.
+            state, tokens, levels, described: as `forward` takes them.
 
         Returns:
             The samples that weigh most, over all branches; those of the supports only of several

@@ -228,7 +228,7 @@ class Matcher(nn.Module):
         return MatchedSupports(descriptors.unflatten(0, points.shape[:2]), points, visible)
 
     def compare(self, supports: MatchedSupports, described: Tensor) -> MatchedQueries:
-        """Compare queries with their supports: what :meth:`forward` takes.
+        """Compare queries with their supports: what `forward` takes.
 
         Args:
             supports: what `encode_supports` gives.
@@ -274,7 +274,7 @@ class Matcher(nn.Module):
         return (evidence / supports.visible.sum(-1)[..., None].clamp(min=1)).transpose(1, 2)
 
     def forward(self, matched: MatchedQueries) -> Tensor:
-        """The answers, (B, Q, K, 2) in [0, 1], of what :meth:`compare` gives."""
+        """The answers, (B, Q, K, 2) in [0, 1], of what `compare` gives."""
         return self._matched(matched).points.unflatten(0, matched.similarity.shape[:2])
 
     def shares(self, matched: MatchedQueries) -> Tensor:
