@@ -141,7 +141,9 @@ class EpisodeDetector(nn.Module, ABC):
             features: the queries', (B, Q, …).
 
         Returns:
-            (B, Q, L, K, 2), each layer's points in [0, 1]; the last layer's are the answer.
+            (B, Q, L, K, 2), each layer's points in [0, 1]; the last layer's are the answer. Those
+            of padded slots mean nothing and nobody reads them: a method may compute them, as FMMP
+            does, or leave them out and give zero.
         """
 
     def evidence(self, state: Any, features: Features, points: Tensor) -> dict[str, Tensor]:

@@ -315,7 +315,7 @@ def test_everything_can_be_done_by_the_keyboard(screen, folder, model):
         assert screen.texts('#samples figcaption') == ['★ cat_1.png']
         several = len(screen.all('#marks .sample'))
         screen.choose(screen.group('To check')[0])
-        screen.press(Keys.TAB)
+        screen.one('#keypoints .badge').click()
         screen.until(lambda: 0 < len(screen.all('#marks .sample')) < several)
         screen.press('5')
         screen.until(lambda: not screen.all('.sample'))

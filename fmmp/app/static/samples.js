@@ -45,7 +45,8 @@ function dots(parent, points, place, size) {
       if (!weight) continue;
       const [cx, cy] = place({ x, y });
       const circle = document.createElementNS(SVG, 'circle');
-      const values = { cx, cy, r: size * (0.35 + 0.65 * Math.sqrt(weight / most)), fill: colour(number), class: 'sample' };
+      const part = Math.sqrt(weight / most);
+      const values = { cx, cy, r: size * (0.3 + 0.7 * part), opacity: 0.5 + 0.5 * part, fill: colour(number), class: 'sample' };
       for (const [name, value] of Object.entries(values)) circle.setAttribute(name, value);
       parent.append(circle);
     }
@@ -58,7 +59,7 @@ export function draw(marks, place) {
   box.disabled = missing;
   box.closest('label').title = missing ? 'This method does not say where it looks' : 'What the answer is made of, here and in the examples';
   const wanted = shown.samples && !missing && store.picture && !store.picture.error;
-  if (wanted) dots(marks, ofPicture(), place, 4.5);
+  if (wanted) dots(marks, ofPicture(), place, 6);
   const others = wanted ? found.supports.filter(({ name }) => name !== store.current && store.pictures[name]).slice(0, 4) : [];
   views.hidden = !others.length;
   views.replaceChildren(...others.map(figure));
