@@ -29,7 +29,7 @@ from fmmp.app.folder import Folder
 from fmmp.app.prediction import Predictor
 from fmmp.app.project import PROJECT_FILE, Project
 from fmmp.app.server import Server, make_app
-from fmmp.servers import listen, load_model
+from fmmp.app.serving import listen, load_model
 
 MEASURED = 'return performance.getEntriesByName("first prediction").map((e) => e.duration)'
 

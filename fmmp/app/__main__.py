@@ -18,11 +18,11 @@ from typing import Any
 from fmmp import cli
 from fmmp.errors import InputError
 from fmmp.files import require_writable
-from fmmp.servers import LOOPBACK, listen, load_model
 
 from .folder import MOST_PICTURES, Folder
 from .prediction import Predictor
 from .project import PROJECT_FILE, Project
+from .serving import LOOPBACK, listen, load_model
 
 
 def parse_args() -> argparse.Namespace:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fmmp.servers import LOOPBACK, host_name
+from .serving import LOOPBACK, host_name
 
 COOKIE = 'fmmp_token_{}'  # by the port: hosts share their cookies among all servers of theirs
 HEADERS = {

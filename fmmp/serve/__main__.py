@@ -18,8 +18,8 @@ from collections.abc import Callable
 from torch import nn
 
 from fmmp import cli
+from fmmp.app.serving import LOOPBACK, listen, load_model
 from fmmp.errors import InputError
-from fmmp.servers import LOOPBACK, listen, load_model
 
 PORT = 9090  # that of Label Studio's examples
 

@@ -14,8 +14,8 @@ import PIL.Image
 from cvat_sdk import models
 from torch import nn
 
+from fmmp.app.serving import load_model
 from fmmp.errors import InputError
-from fmmp.servers import load_model
 
 from .category import Category, given_category
 

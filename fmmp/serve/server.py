@@ -21,8 +21,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from torch import nn
 
+from fmmp.app.serving import LOOPBACK, host_name
 from fmmp.errors import InputError
-from fmmp.servers import LOOPBACK, host_name
 
 from . import x_anylabeling
 from .category import Category

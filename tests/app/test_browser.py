@@ -24,7 +24,7 @@ from fmmp.app.folder import Folder
 from fmmp.app.prediction import Predictor
 from fmmp.app.project import PROJECT_FILE, Project
 from fmmp.app.server import Server, make_app
-from fmmp.servers import listen, load_model
+from fmmp.app.serving import listen, load_model
 
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
 DRIVER = shutil.which('chromedriver')

@@ -4,7 +4,7 @@ import pytest
 @pytest.fixture(scope='session')
 def starter():
     """The starter, loaded once."""
-    from fmmp.servers import load_model
+    from fmmp.app.serving import load_model
 
     return load_model(None, None, 'cpu')
 
