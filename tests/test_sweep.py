@@ -253,7 +253,8 @@ def test_a_sweep_that_cannot_be_run_is_refused_before_it_starts(sweep_of, settin
 
 
 @pytest.mark.parametrize(
-    ('name', 'runs'), [('paper', 10), ('ablations', 5), ('methods', 12), ('methods_short', 4)]
+    ('name', 'runs'),
+    [('paper', 10), ('ablations', 5), ('benchmark', 27), ('benchmark_variants', 9)],
 )
 def test_the_sweeps_of_the_repository_can_be_planned(name, runs, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
