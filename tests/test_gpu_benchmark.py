@@ -10,9 +10,10 @@ from importlib import import_module
 import pytest
 from fmmp.models.ops import library
 
-from benchmarks.gpu import wheels
+from benchmarks.gpu import model_speed, wheels
 from benchmarks.gpu.run import run_steps
 from benchmarks.gpu.steps import STEPS, Step, run
+from benchmarks.gpu.variants import COMPILED, EAGER
 from tests.tiny import ROOT
 
 ROWS = 'import pathlib, sys; pathlib.Path(sys.argv[1]).write_text({!r}); '
@@ -79,6 +80,22 @@ def test_a_step_runs_without_a_card(monkeypatch, tmp_path, name):
     rows = run(name, 'cpu', 1, tmp_path / 'rows.json')
     assert rows == json.loads((tmp_path / 'rows.json').read_text())
     assert len(rows) > 1 and not any({'failed', 'note'} & row.keys() for row in rows)
+
+
+@pytest.mark.parametrize(
+    ('variant', 'told'), [(EAGER[0], 'failed'), (EAGER[-1], 'note'), (COMPILED[0], 'note')]
+)
+def test_a_plain_way_to_run_that_breaks_fails_and_one_that_is_not_to_be_had_is_noted(
+    monkeypatch, variant, told
+):
+    def breaks(*_):
+        raise RuntimeError('no kernel image')
+
+    monkeypatch.setattr(model_speed, 'training_step', breaks)
+    monkeypatch.setattr(model_speed, 'test_run', breaks)
+    for row in model_speed.measure([variant], 'cpu', 1):
+        assert 'no kernel image' in row[told]
+        assert told == 'failed' or 'failed' not in row
 
 
 def test_every_step_is_a_module_with_rows():

@@ -44,8 +44,9 @@ def measure(variants: Sequence[Variant], device: str, seconds: float) -> Iterato
             except OUT_OF_MEMORY:
                 row['note'] = 'out of memory'
             except Exception as error:
-                # That a way to run is not to be had here says nothing against the others.
-                row['note'] = f'not run: {type(error).__name__}: {error}'[:300]
+                # That a compiler or a graph is not to be had here says nothing against the rest.
+                kind = 'note' if variant.compiled or variant.graph else 'failed'
+                row[kind] = f'not run: {type(error).__name__}: {error}'[:300]
             yield row
             run = backbone = None
             free_memory()

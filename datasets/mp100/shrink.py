@@ -7,6 +7,7 @@ annotations follow.
 from __future__ import annotations
 
 import os
+import zlib
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -65,7 +66,7 @@ def shrink(
     Raises:
         FileNotFoundError: the annotation file or the folder is missing.
         InputError: the annotation file cannot be used, images are broken, or the folder holds a
-            copy of other settings.
+            copy of other settings or annotations.
     """
     if side < 1 or (quality is not None and not 1 <= quality <= 100):
         raise InputError(f'side {side}, quality {quality}: give at least 1, and at most 100')
@@ -77,7 +78,7 @@ def shrink(
     content = read_coco(ann_file)
     plans = _plan(content, side, quality)
     if not dry_run:
-        _require_same_settings(out, {'side': side, 'quality': quality})
+        _require_same_settings(out, {'side': side, 'quality': quality, 'plan': _digest(plans)})
         _carry_out(plans, content, image_folder, out / IMAGES, quality, workers, progress)
     shrunk = _move_annotations(content, plans)
     if not dry_run:
@@ -126,11 +127,19 @@ def _plan(content: dict, side: int, quality: int | None) -> dict[str, Plan]:
     return plans
 
 
+def _digest(plans: dict[str, Plan]) -> int:
+    """A number that tells plans apart: a region may move while its size stays."""
+    return zlib.crc32(repr([plans[name] for name in sorted(plans)]).encode())
+
+
 def _require_same_settings(out: Path, settings: dict) -> None:
     file = out / SETTINGS
     if file.exists():
         if (there := read_json(file, 'record of the settings')) != settings:
-            raise InputError(f'{out} holds a copy made with {there}: name another folder')
+            raise InputError(
+                f'{out} holds a copy made with {there}, not {settings} (the plan follows from the '
+                'annotations): name another folder'
+            )
     elif out.exists() and any(out.iterdir()):
         raise InputError(f'{out} holds something else: name a new folder')
     else:

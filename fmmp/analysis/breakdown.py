@@ -11,6 +11,7 @@ import numpy as np
 
 from fmmp.datasets.annotations import Category, Instance
 from fmmp.datasets.structure import structural_references
+from fmmp.errors import InputError
 
 from .tables import format_table
 
@@ -50,8 +51,16 @@ def keypoints_of(
         predictions: for every pair, the query's keypoints (K_c, 2) in image pixels.
         instances: the instances by number.
         categories: the categories by id.
+
+    Raises:
+        InputError: a pair names an instance that there is not.
     """
     found = []
+    if unknown := {number for pair in pairs for number in pair} - instances.keys():
+        raise InputError(
+            f'pairs name instance {min(unknown)}, which the data lack: were these results made '
+            'with this config?'
+        )
     for pair, prediction in zip(pairs, predictions, strict=True):
         *supports, query = (instances[number] for number in pair)
         shown = np.all([support.visible for support in supports], axis=0)

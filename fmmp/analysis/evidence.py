@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,15 +40,24 @@ class Evidence:
     scores: dict[str, dict[str, dict[str, np.ndarray]]]
     floors: dict[str, dict[str, np.ndarray]]
 
-    def of(self, row: str, metric: str) -> np.ndarray:
-        """A row's scores: (seeds, C, E).
+    def seeds(self, *rows: str) -> list[str]:
+        """The seeds that all of these rows have, in order.
 
         Raises:
             InputError: there is no such row.
         """
-        if row not in self.scores:
-            raise InputError(f'no evidence of {row!r}: there is {", ".join(self.scores)}')
-        return np.stack([by_metric[metric] for _, by_metric in sorted(self.scores[row].items())])
+        for row in rows:
+            if row not in self.scores:
+                raise InputError(f'no evidence of {row!r}: there is {", ".join(self.scores)}')
+        return sorted(set.intersection(*(set(self.scores[row]) for row in rows)), key=int)
+
+    def of(self, row: str, metric: str, seeds: Sequence[str] | None = None) -> np.ndarray:
+        """A row's scores: (seeds, C, E), of all its seeds or of these.
+
+        Raises:
+            InputError: there is no such row.
+        """
+        return np.stack([self.scores[row][one][metric] for one in seeds or self.seeds(row)])
 
 
 @dataclass(frozen=True)
@@ -82,14 +92,18 @@ def estimate(scores: np.ndarray) -> Estimate:
     return Estimate(float(scores.mean()), float(np.sqrt(squared)))
 
 
-def difference(scores: np.ndarray, others: np.ndarray) -> Estimate:
+def difference(evidence: Evidence, row: str, other: str, metric: str) -> Estimate | None:
     """How much one row scores above another on the same episodes, seed by seed.
 
-    Args:
-        scores, others: (S, C, E) and (S', C, E); the seeds that only one has are left out.
+    Seeds that only one of them has are left out; None where they share none.
+
+    Raises:
+        InputError: there is no such row.
     """
-    shared = min(len(scores), len(others))
-    return estimate(scores[:shared] - others[:shared])
+    seeds = evidence.seeds(row, other)
+    if not seeds:
+        return None
+    return estimate(evidence.of(row, metric, seeds) - evidence.of(other, metric, seeds))
 
 
 def collect(sweep: Sweep) -> Evidence:

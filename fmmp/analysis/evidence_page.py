@@ -75,8 +75,8 @@ def table(evidence: Evidence, rows: list[str], against: str | None = None) -> st
             if other in (row, 'above') or other in evidence.floors:
                 cells.append('–')
             else:
-                pair = (evidence.of(name, 'mPCK') for name in (row, other))
-                cells.append(_interval(difference(*pair), sign='+'))
+                apart = difference(evidence, row, other, 'mPCK')
+                cells.append('–' if apart is None else _interval(apart, sign='+'))
         body.append(cells)
     return format_table(header, body, 'markdown')
 

@@ -55,7 +55,7 @@ def save_worst(dataset: TestEpisodes, report: dict, path: str | Path) -> None:
 
     Args:
         dataset: that was tested.
-        report: what :func:`fmmp.apis.test` returned for it.
+        report: what `fmmp.apis.test` returned for it.
         path: of the picture.
     """
     scores = report['pair_scores']

@@ -80,10 +80,11 @@ class TimmBackbone(nn.Module):
                 f'model.backbone.weights={weights!r} are kept, so set model.backbone.frozen=True; '
                 f'a backbone that learns starts from model.pretrained={weights!r}'
             )
-        if not out_indices or not set(out_indices) <= set(range(len(STRIDES))):
+        ascending = [index for index in range(len(STRIDES)) if index in out_indices]
+        if not ascending or list(out_indices) != ascending:
             raise InputError(
                 f'model.backbone.out_indices={tuple(out_indices)}: choose from the maps 0, 1 and '
-                '2, fine to coarse'
+                '2, in this order, fine to coarse'
             )
         self.name, self.weights, self.frozen, self.norm_eval = model, weights, frozen, norm_eval
         self.model = create(model, options)

@@ -7,6 +7,7 @@ import pytest
 from fmmp.datasets.annotations import Category, Instance, load_annotations
 
 from fmmp.analysis.breakdown import format_breakdown, keypoints_of
+from fmmp.errors import InputError
 
 BOX = (0.0, 0.0, 100.0, 50.0)
 POINTS = np.array([[0, 0], [5, 0], [40, 0], [90, 0]], np.float32)
@@ -34,6 +35,12 @@ def test_only_what_support_and_query_show_counts_and_is_a_reference():
     assert [one.reference_distance for one in found] == [None, 0.5, 0.5]
     found = keypoints(instance(0), instance(1, (1, 1, 1, 0)))
     assert [one.reference_distance for one in found] == pytest.approx([0.05, 0.05, 0.35])
+
+
+def test_results_of_other_data_are_refused():
+    category = Category(1, 'line', 4, [(0, 1)])
+    with pytest.raises(InputError, match='instance 7, which the data lack'):
+        keypoints_of([[0, 7]], [POINTS], {0: instance(0)}, {1: category})
 
 
 def test_the_table_counts_the_keypoints_of_each_group():

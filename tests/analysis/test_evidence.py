@@ -8,6 +8,7 @@ from scipy import stats
 
 from fmmp.analysis.evidence import (
     KEPT,
+    Evidence,
     collect,
     difference,
     estimate,
@@ -45,6 +46,15 @@ def finish(run, scores, pairs=None):
     run.results.write_text(json.dumps(content))
 
 
+def evidence_of(**rows):
+    """Evidence of rows' mPCK (seeds, categories, episodes)."""
+    scores = {
+        row: {str(seed): {'mPCK': one} for seed, one in enumerate(values)}
+        for row, values in rows.items()
+    }
+    return Evidence('', ['a', 'b'], scores, {})
+
+
 def random_scores(seed):
     return np.random.default_rng(seed).random((2, 5, 3))
 
@@ -69,8 +79,18 @@ def test_the_interval_of_one_seed_is_that_of_the_mean_of_its_episodes():
 
 def test_a_difference_that_all_seeds_and_episodes_share_has_an_interval_of_no_width():
     scores = np.random.default_rng(0).random((3, 2, 5))
-    value = difference(scores + 4, scores)
+    value = difference(evidence_of(mine=scores + 4, base=scores), 'mine', 'base', 'mPCK')
     assert (value.mean, value.half_width) == pytest.approx((4, 0), abs=1e-9)
+
+
+def test_a_difference_is_of_the_seeds_that_both_rows_have():
+    scores = 10 * np.random.default_rng(0).random((3, 2, 5))
+    evidence = evidence_of(mine=scores + 4, base=scores)
+    del evidence.scores['base']['0'], evidence.scores['mine']['1']
+    value = difference(evidence, 'mine', 'base', 'mPCK')
+    assert value.mean == pytest.approx(4)
+    del evidence.scores['base']['2']
+    assert difference(evidence, 'mine', 'base', 'mPCK') is None
 
 
 def test_what_is_finished_is_kept_by_episode_in_percent_and_read_again(sweep, tmp_path):

@@ -19,6 +19,7 @@ from fmmp.analysis.tables import FORMATS
 from fmmp.apis.arguments import add_config_arguments, read_config, run
 from fmmp.apis.data import build_dataset
 from fmmp.apis.pictures import save_worst
+from fmmp.errors import InputError
 
 
 def parse_args() -> argparse.Namespace:
@@ -39,6 +40,8 @@ def main() -> None:
     dataset = build_dataset(read_config(args), 'test')
     with open(args.results) as file:
         report = json.load(file)
+    if missing := {'pairs', 'predictions', 'pair_scores'} - report.keys():
+        raise InputError(f'{args.results}: lacks {", ".join(sorted(missing))}: tools/test.py --out')
     keypoints = keypoints_of(
         report['pairs'], report['predictions'], dataset.instances, dataset.categories
     )

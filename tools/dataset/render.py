@@ -29,14 +29,22 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--zero-ad', help="0 A.D.'s public.zip")
     parser.add_argument('--furniture', help="folder of Sweet Home 3D's *.sh3f")
     parser.add_argument('--aircraft', help="folder of FlightGear's AI/Aircraft/*/*.ac")
-    parser.add_argument('--backgrounds', nargs='+', default=[], help='folders of photographs')
+    parser.add_argument(
+        '--backgrounds',
+        nargs='+',
+        default=[],
+        help='folders of photographs [those that --fetch brings]',
+    )
     parser.add_argument('--fetch', help='folder to download and unpack all packages in (2 GB)')
     parser.add_argument('--categories', type=int, help='draw so many [all]')
     parser.add_argument('--instances', type=int, default=40, help='pictures of each category [40]')
     parser.add_argument('--size', type=int, default=224, help='width and height in pixels [224]')
     parser.add_argument('--workers', type=int, default=2, help='processes that draw [2]')
     parser.add_argument('--seed', type=int, default=0, help='everything follows from it [0]')
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.fetch and (args.zero_ad or args.furniture or args.aircraft):
+        parser.error('--fetch brings all models: leave out --zero-ad, --furniture and --aircraft')
+    return args
 
 
 def main() -> None:
@@ -45,7 +53,8 @@ def main() -> None:
     sources = Sources(args.pop('zero_ad'), args.pop('furniture'), args.pop('aircraft'))
     folder, out_dir, start = args.pop('fetch'), args['out_dir'], time.monotonic()
     if folder is not None:
-        sources, args['backgrounds'] = fetch(Path(folder))
+        sources, photographs = fetch(Path(folder))
+        args['backgrounds'] = args['backgrounds'] or photographs
     left_out = write_rendered(sources=sources, **args, progress=Progress('categories'))
     for line in left_out:
         print(f'left out: {line}')

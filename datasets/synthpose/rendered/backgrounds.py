@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from .meshes import open_archive, read_entry
 
 SUFFIXES = {'.jpg', '.jpeg', '.png', '.webp'}
 TERRAIN = 'art/textures/terrain/types/'
+SIZE = re.compile(r'[_-]?\d+x\d+$')  # at the end of a file's name
 SHORT_SIDE = 600  # of a photograph, once read
 TEXTURE = 512
 
@@ -36,12 +38,10 @@ class Backgrounds:
             found = sorted(p for p in folder.rglob('*') if p.suffix.lower() in SUFFIXES)
             # A wallpaper comes in several sizes in one folder, and with a small picture of itself.
             found = [p for p in found if p.stem != 'screenshot']
-            by_folder = {
-                (p.parent, p.stem.split('_')[0] if 'x' not in p.stem else ''): p for p in found
-            }
+            by_name = {(p.parent, SIZE.sub('', p.stem)): p for p in found}
             if not found:
                 raise InputError(f'{folder} holds no photograph ({", ".join(sorted(SUFFIXES))})')
-            self.photographs += sorted(by_folder.values())
+            self.photographs += sorted(by_name.values())
         if not self.photographs:
             raise InputError('rendering needs photographs as backgrounds: name a folder of some')
         self._zip = str(public_zip)

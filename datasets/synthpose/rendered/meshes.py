@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import posixpath
 import zipfile
+import zlib
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,10 @@ def read_entry(archive: zipfile.ZipFile, name: str) -> bytes:
         if name.startswith('../') or archive.getinfo(name).file_size > MAX_BYTES:
             raise InputError(f'{archive.filename}: {name} is outside, or unpacks to too much')
         return archive.read(name)
-    except (KeyError, zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
+    except (
+        *(KeyError, OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error),
+        RuntimeError,  # encrypted, or packed in an unknown way
+    ) as error:
         raise InputError(f'{archive.filename}: {name} cannot be read ({error})') from error
 
 

@@ -69,13 +69,9 @@ def settle(category: Category) -> tuple[Category, list[str]]:
         if all(stands_for[end] >= 0 for end in link)
     }
     links = sorted(link for link in links if link[0] != link[1])
-    swap = (
-        [number.get(stands_for[category.swap[k]], new) for new, k in enumerate(kept)]
-        if category.swap
-        else []
-    )
+    swap = [number.get(stands_for[category.swap[k]], -1) for k in kept] if category.swap else []
     if sorted(swap) != list(range(len(kept))):
-        swap = []  # one side's keypoints are one and the other's are not: no mirror image
+        swap = []  # a keypoint's other side is lacking, or lies on another one: no mirror image
     return replace(
         category,
         keypoints=[category.keypoints[k] for k in kept],

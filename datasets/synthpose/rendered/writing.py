@@ -87,6 +87,7 @@ def write_rendered(
     if categories is not None and categories < len(names):
         draws = np.random.default_rng((VERSION, seed)).permutation(len(names))[:categories]
         chosen = [names[i] for i in sorted(draws)]
+    _require_folders(names)
     photographs = Backgrounds(backgrounds, sources.zero_ad).photographs
     info = {
         'description': 'SynthPose 2: rendered models for category-agnostic pose estimation',
@@ -127,6 +128,20 @@ def folder_name(name: str) -> str:
     """A category's folder: its name in small letters, digits and underscores."""
     plain = unicodedata.normalize('NFKD', name).encode('ascii', 'ignore').decode().lower()
     return re.sub('[^a-z0-9]+', '_', plain).strip('_')
+
+
+def _require_folders(names: list[str]) -> None:
+    """Makes sure that every category has a folder of its own."""
+    owners: dict[str, str] = {}
+    for name in names:
+        folder = folder_name(name)
+        if not folder or folder in owners:
+            other = f'that of {owners[folder]!r}, too' if folder else 'none'
+            raise InputError(
+                f'SynthPose 2: the folder of category {name!r} would be {other}: rename it in its '
+                'catalogue, with Latin letters or digits'
+            )
+        owners[folder] = name
 
 
 def _holds(out_dir: Path, info: dict) -> bool:

@@ -144,6 +144,15 @@ def test_what_is_done_is_not_done_again_and_what_is_half_done_is(source, tmp_pat
         run(source, out, side=90)
 
 
+def test_a_copy_of_other_annotations_is_not_gone_on_with(source, tmp_path):
+    run(source, tmp_path / 'out', side=80)
+    content = json.loads((source / 'unified.json').read_text())
+    content['annotations'][0]['bbox'][0] += 10  # the region moves, and its size stays
+    (source / 'unified.json').write_text(json.dumps(content))
+    with pytest.raises(InputError, match='follows from the annotations.*: name another'):
+        run(source, tmp_path / 'out', side=80)
+
+
 def test_broken_images_are_named_and_the_others_done(source, tmp_path):
     broken = source / 'images/a/0.jpg'
     broken.write_bytes(broken.read_bytes()[:-500])

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from fmmp.datasets.synthpose.rendered import aircraft, fetching, furniture
+from fmmp.datasets.synthpose.rendered.backgrounds import Backgrounds
 from fmmp.datasets.synthpose.rendered.camera import look_at, sun_view
 from fmmp.datasets.synthpose.rendered.catalogue import Sources, part, rendered_split
 from fmmp.datasets.synthpose.rendered.extremes import Extreme, both_sides, locate
@@ -172,6 +173,16 @@ def test_a_category_is_settled_without_keypoints_that_coincide_or_are_missing():
     assert settled.models[0].pose(None).keypoints.shape == (4, 3)
 
 
+def test_a_keypoint_that_has_no_other_side_is_never_mirrored_onto_itself():
+    part = square(0.5, 0)
+    points = np.r_[part.vertices, [[0.2, 0.3, 0], [np.nan] * 3]]  # the right ear is lacking
+    model = Model('one', lambda rng: Posed([part], points), 'here', 'me', 'CC0')
+    names = [*'abcd', 'left ear', 'right ear']
+    settled, _ = settle(Category('thing', 'thing', names, [], [model], [1, 0, 3, 2, 5, 4]))
+    assert settled.keypoints == names[:5]
+    assert settled.swap == []
+
+
 def test_a_catalogues_models_make_categories_by_name(catalogue):
     found = {entry.name: entry for entry in furniture.categories(catalogue())}
     assert set(found) == {'chair', 'desk', 'stool'}
@@ -280,6 +291,23 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(renderer, catalogue, photograph
     assert {credit['creator'] for credit in credits} == {'Nobody'}
     with pytest.raises(InputError, match='instances'):
         write_rendered(tmp_path / 'whole', **{**settings, 'instances': 3})
+
+
+@pytest.mark.parametrize('name', ['St-ol', 'ST ?OL', '椅子'])
+def test_a_category_without_a_folder_of_its_own_is_refused(catalogue, photographs, tmp_path, name):
+    properties = PROPERTIES.replace('=Stool', f'={name}').replace('=Desk', '=St ol')
+    written = properties.encode('ascii', 'backslashreplace').decode()  # as such a file writes it
+    sources = Sources(furniture=str(catalogue(written)))
+    with pytest.raises(InputError, match='the folder of category'):
+        write_rendered(tmp_path / 'out', sources, photographs)
+
+
+def test_of_a_photograph_in_several_sizes_one_is_taken_and_all_others_count(tmp_path):
+    names = ['800x600', '1920x1080', 'IMG_0001', 'IMG_0002', 'box', 'fox', 'sea', 'sea_800x600']
+    for name in names:
+        cv2.imwrite(str(tmp_path / f'{name}.png'), np.zeros((8, 8, 3), np.uint8))
+    found = {path.stem for path in Backgrounds([tmp_path]).photographs}
+    assert found == {'800x600', 'IMG_0001', 'IMG_0002', 'box', 'fox', 'sea_800x600'}
 
 
 def test_another_folder_is_left_alone(renderer, catalogue, photographs, tmp_path):

@@ -172,7 +172,7 @@ def test_maps_that_are_not_asked_for_are_left_out_and_the_others_stay(name):
     assert part.strides == whole.strides[1:2]
 
 
-@pytest.mark.parametrize('indices', [(), (3,), (-1,)])
-def test_maps_that_there_are_not_cannot_be_asked_for(indices):
+@pytest.mark.parametrize('indices', [(), (3,), (-1,), (2, 0), (1, 1)])
+def test_maps_that_there_are_not_or_in_another_order_cannot_be_asked_for(indices):
     with pytest.raises(InputError, match='choose from the maps 0, 1'):
         build('test_resnet', out_indices=indices)
