@@ -6,7 +6,7 @@ configs = {
     '+ recurrent support mining': 'configs/benchmark/ladder_2.py',
     '+ structural references': 'configs/benchmark/ladder_3.py',
     '+ mixup padding': 'configs/benchmark/ladder_4.py',
-    '+ mixup loss: FMMP': 'configs/benchmark/fmmp.py',
+    'FMMP': 'configs/benchmark/fmmp.py',
     'CapeFormer': 'configs/benchmark/capeformer.py',
     'POMNet': 'configs/benchmark/pomnet.py',
     'PoseAnything': 'configs/benchmark/poseanything.py',
