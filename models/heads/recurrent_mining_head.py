@@ -263,8 +263,7 @@ class RecurrentMiningHead(nn.Module):
     ) -> Samples | None:
         """Where the last layer's FGSA samples the queries and, mined for them, the supports.
 
-        Args:
-            state, tokens, levels, described: as `forward` takes them.
+        The arguments are those of `forward`.
 
         Returns:
             The samples that weigh most, over all branches; those of the supports only of several
