@@ -1,4 +1,4 @@
-# 120 categories to train on, at as many steps.
+# 120 categories to train on, at about as many steps.
 _base_ = ['fmmp.py']
 
 data = dict(train=dict(valid_class_ids=[*range(1, 43), *range(61, 139)], num_episodes=15))

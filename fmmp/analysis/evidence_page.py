@@ -28,7 +28,8 @@ def fill_page(page: str | Path) -> None:
     """Make a page's tables and figures anew from the files that it names.
 
     Raises:
-        InputError: the page holds no such comment, or one that names a row that there is not.
+        InputError: the page holds no such comment, or one that cannot be read or names a row that
+            there is not.
     """
     page = Path(page)
     text = page.read_text()
@@ -40,8 +41,14 @@ def fill_page(page: str | Path) -> None:
 
 
 def _block(request: str, folder: Path) -> str:
-    file, rows, *options = (part.strip() for part in request.split('|'))
-    settings = dict(option.split(': ', 1) for option in options)
+    file, *others = (part.strip() for part in request.split('|'))
+    rows, options = (others[0], others[1:]) if others else ('', [])
+    settings = dict(option.partition(': ')[::2] for option in options)
+    if not rows or not settings.keys() <= {'against', 'figure'}:
+        raise InputError(
+            f'<!-- evidence: {request} -->: expected FILE | ROW; ROW, '
+            "and if wanted '| against: ROW' and '| figure: FILE'"
+        )
     evidence = read_evidence(folder / file)
     names = [name.strip() for name in rows.split(';')]
     text = '\n' + table(evidence, names, settings.get('against')) + '\n\n'

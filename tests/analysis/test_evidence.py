@@ -1,6 +1,8 @@
 """Scores of a sweep kept small, their intervals, and the pages made from them."""
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -152,6 +154,8 @@ def test_a_pages_tables_are_made_anew_and_its_text_stays(sweep, tmp_path):
     [
         ('no table', 'holds no <!-- evidence'),
         ('<!-- evidence: evidence.json | other -->\n<!-- end -->', "no evidence of 'other'"),
+        ('<!-- evidence: evidence.json -->\n<!-- end -->', 'expected FILE | ROW'),
+        ('<!-- evidence: evidence.json | base | shape -->\n<!-- end -->', 'expected FILE | ROW'),
         ('<!-- evidence: missing.json | base -->\n<!-- end -->', r'missing\.json: no file that'),
     ],
 )
@@ -163,3 +167,10 @@ def test_a_page_that_cannot_be_made_stays_as_it_is(sweep, tmp_path, text, messag
     with pytest.raises(InputError, match=message):
         fill_page(page)
     assert page.read_text() == text
+
+
+def test_the_repositorys_results_are_those_of_its_kept_files(tmp_path):
+    shutil.copytree(ROOT / 'docs/results', tmp_path / 'results')
+    page = Path(shutil.copy(ROOT / 'docs/results.md', tmp_path))
+    fill_page(page)
+    assert page.read_text() == (ROOT / 'docs/results.md').read_text()

@@ -60,6 +60,7 @@ def entries(sources: Sources) -> list[Entry]:
 
 def part(name: str) -> str:
     """'train', 'val' or 'test': what a category of a name is for, whatever others there are."""
+    name = name.partition(' (')[0]  # without the kind by which it is told apart
     if name in TEST:
         return 'test'
     if name in VALIDATION:

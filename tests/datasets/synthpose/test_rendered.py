@@ -50,6 +50,7 @@ def renderer():
 @pytest.fixture
 def catalogue(tmp_path):
     """A function that writes a catalogue of four cubes, in three categories; its folder."""
+    pytest.importorskip('trimesh')
 
     def write(properties=PROPERTIES, **entries):
         folder = tmp_path / 'furniture'
