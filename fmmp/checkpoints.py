@@ -129,7 +129,7 @@ def save_atomically(checkpoint: dict, path: str | Path) -> None:
 def load_weights(model: nn.Module, path: str | Path, checkpoint: dict | None = None) -> dict:
     """Load a checkpoint's weights, ours or released ones, into a model; every tensor must fit.
 
-    Those that the model has from elsewhere may be missing.
+    Those that the model has from elsewhere may be missing, or folded.
 
     Args:
         model: the model.
@@ -155,8 +155,18 @@ def load_weights(model: nn.Module, path: str | Path, checkpoint: dict | None = N
         state = {n: v for n, v in state.items() if not n.startswith(release.carried)}
     elsewhere = tuple(getattr(model, 'weights_elsewhere', ()))
     kept = {n: v for n, v in model.state_dict().items() if n.startswith(elsewhere)}
+    if _is_folded({n for n in state if n.startswith(elsewhere)}, kept):
+        state = {n: v for n, v in state.items() if not n.startswith(elsewhere)}
     load_checked(model, state, path, defaults=kept)
     return checkpoint
+
+
+def _is_folded(names: set[str], unfolded: State) -> bool:
+    """Whether names are those of a backbone whose batch norms are folded into its convolutions."""
+    more = names - unfolded.keys()
+    return bool(more) and all(
+        name.endswith('.bias') and f'{name.removesuffix("bias")}weight' in unfolded for name in more
+    )
 
 
 def load_checked(

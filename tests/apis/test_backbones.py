@@ -7,7 +7,8 @@ from torch.nn import BatchNorm2d
 
 from fmmp.apis import init_model, train
 from fmmp.apis import test as evaluate
-from fmmp.checkpoints import load_checkpoint_file
+from fmmp.apis.model import build_model
+from fmmp.checkpoints import load_checkpoint_file, load_weights, save_atomically
 from fmmp.errors import CheckpointError, InputError
 from tests.tiny import tiny_config
 
@@ -64,3 +65,13 @@ def test_a_training_whose_backbones_weights_there_are_not_does_not_start(config)
     config.model.backbone['weights'] = 'timm:resnet51'
     with pytest.raises(CheckpointError, match='timm:resnet51: timm has no such weights'):
         train(config, seed=0)
+
+
+def test_weights_of_a_model_that_is_placed_load_where_it_is_trained_on(config, tmp_path):
+    placed = init_model(config)  # whose batch norms are folded
+    save_atomically(placed.state_dict(), tmp_path / 'placed.pth')
+    model = build_model(config, pretrained=False)
+    load_weights(model, tmp_path / 'placed.pth')
+    for name, value in model.neck.state_dict().items():
+        assert torch.equal(value, placed.neck.state_dict()[name])
+    assert any('bn1' in name for name in model.backbone.state_dict())

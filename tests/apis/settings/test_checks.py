@@ -158,7 +158,7 @@ def can_be_set(config, name):
     *parts, last = name.split('.')
     value = config
     for part in parts:
-        value = value.get(part) or {}
+        value = value[int(part)] if isinstance(value, list) else value.get(part) or {}
     config.merge_from_dict({name: value.get(last)})
     try:
         check_training(config)
