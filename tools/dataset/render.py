@@ -13,7 +13,7 @@ import argparse
 import time
 from pathlib import Path
 
-from fmmp.datasets.synthpose.rendered.catalogue import Sources
+from fmmp.datasets.synthpose.rendered.catalogue import Sources  # not found? bash install.sh
 from fmmp.datasets.synthpose.rendered.fetching import fetch
 from fmmp.datasets.synthpose.rendered.writing import write_rendered
 

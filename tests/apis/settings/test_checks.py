@@ -159,7 +159,8 @@ def can_be_set(config, name):
     value = config
     for part in parts:
         value = value[int(part)] if isinstance(value, list) else value.get(part) or {}
-    config.merge_from_dict({name: value.get(last)})
+    unset = {'model.backbone.norm_cfg.type': 'BN'}  # what has no None
+    config.merge_from_dict({name: value.get(last, unset.get(name))})
     try:
         check_training(config)
     except InputError as error:
