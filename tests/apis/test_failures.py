@@ -5,13 +5,11 @@ import os
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 from mmcv.runner import HOOKS, Hook
-from torch.distributed import TCPStore
 
-from fmmp.apis import init_distributed, peers, run, train
+from fmmp.apis import init_distributed, run, train
 from fmmp.apis.loaders import build_loader
 from fmmp.errors import InputError
 from tests.apis.forks import in_two_processes
@@ -77,26 +75,6 @@ def test_an_error_that_all_processes_meet_is_printed_once(two_processes):
 
     statuses, errors = two_processes(main)
     assert statuses == [1, 1] and ''.join(errors) == 'error: a mistake\n'
-
-
-def test_processes_that_are_started_again_know_nothing_of_the_failure_before(
-    two_processes, monkeypatch
-):
-    monkeypatch.setattr(peers, 'SECONDS_BETWEEN_LOOKS', 0.1)
-    monkeypatch.setattr(peers, 'SECONDS_TO_END_ALONE', 0.1)
-    launchers = TCPStore('127.0.0.1', 0, is_master=True, wait_for_workers=False)
-    kept = {'MASTER_PORT': str(launchers.port), 'TORCHELASTIC_USE_AGENT_STORE': 'True'}
-
-    def start(main):
-        return two_processes(main, TORCHELASTIC_RESTART_COUNT='0', **kept)
-
-    def fail(rank):
-        raise InputError('a bad file')
-
-    statuses, _ = start(fail)
-    assert statuses == [1, 1]
-    statuses, errors = start(lambda rank: time.sleep(0.9))
-    assert statuses == [0, 0], errors
 
 
 def test_a_training_whose_step_raises_leaves_no_worker_behind(small_dataset, tmp_path):
