@@ -52,9 +52,9 @@ def test_no_command_imports_torch_before_fmmp_can_say_how_threads_wait(path):
     assert not {'torch', 'torchvision', 'mmcv', 'mmpose', 'timm'} & {*before}
 
 
-def test_threads_of_a_process_that_imports_fmmp_sleep_while_they_wait():
-    code = "import os, fmmp, sys; print(os.environ.get('OMP_WAIT_POLICY'), 'torch' in sys.modules)"
+def test_threads_of_a_process_that_imports_fmmp_spin_briefly_while_they_wait():
+    code = "import os, fmmp, sys; print(os.environ.get('GOMP_SPINCOUNT'), 'torch' in sys.modules)"
     done = subprocess.run(
         [sys.executable, '-c', code], env={}, capture_output=True, text=True, check=True
     )
-    assert done.stdout.split() == ['passive', 'False']
+    assert done.stdout.split() == ['3000', 'False']
