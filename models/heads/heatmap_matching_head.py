@@ -114,9 +114,9 @@ class HeatmapMatchingHead(nn.Module):
         image = memory.transpose(1, 2).unflatten(-1, (height, width))
         alike = supports.num_slots - real.shape[1] + 1
         found = self.matching(image, refined, real, last_stands_for=alike)
-        return torch.cat((found, found[:, -1:].expand(-1, alike - 1, -1, -1)), dim=1).unflatten(
-            0, (batch, queries)
-        )
+        if alike > 1:
+            found = torch.cat((found, found[:, -1:].expand(-1, alike - 1, -1, -1)), dim=1)
+        return found.unflatten(0, (batch, queries))
 
     def match_tokens(self, tokens: Tensor, mask: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
         """The transformer.
@@ -193,7 +193,7 @@ class DecoderLayer(nn.Module):
 
 def _slots(mask: Tensor) -> int:
     """One more than the slots up to the last that any item's mask (B, K) has; at most K."""
-    if mask.is_meta:  # shapes alone
+    if mask.is_meta or torch.compiler.is_exporting():  # shapes alone
         return mask.shape[1]
     taking_part = mask.any(0).nonzero()
     return min(int(taking_part.max()) + 2 if len(taking_part) else 1, mask.shape[1])

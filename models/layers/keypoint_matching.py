@@ -69,7 +69,10 @@ class KeypointMatching(nn.Module):
         """
         matched = self.pair(image, tokens)
         if not self.training:
-            parts = matched.flatten(0, 1).split(MAPS_AT_ONCE)
+            matched = matched.flatten(0, 1)
+            # A number of parts that depends on that of the queries cannot be exported.
+            exporting = torch.compiler.is_exporting()
+            parts = [matched] if exporting else matched.split(MAPS_AT_ONCE)
             return torch.cat([self._upsampled(part) for part in parts]).unflatten(0, real.shape)
         if self.batch_norm == 'each':
             norm = partial(norm_each, num_keypoints=real.shape[1], last_stands_for=last_stands_for)

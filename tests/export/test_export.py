@@ -13,6 +13,7 @@ from fmmp.apis import Estimator, estimate, init_model, read_image, read_support
 from fmmp.apis.starter import starter_config
 from fmmp.errors import InputError
 from tests.extending import toys
+from tests.methods import METHODS, small_model
 from tests.tiny import tiny_config
 
 pytest.importorskip('onnxruntime')
@@ -168,3 +169,21 @@ def test_images_that_the_script_could_not_prepare_are_refused(fixed, tmp_path):
     fixed.cfg.data.test.pipeline[-1] = dict(type='ToNormalizedTensor', mean=[0] * 3, std=[1] * 3)
     with pytest.raises(InputError, match="padding is 'mixup'"):
         exporting.export(fixed, tmp_path)
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_every_method_is_exported_and_the_script_finds_what_it_finds(pictures, tmp_path, method):
+    from fmmp.export import run_onnx
+
+    config = tiny_config(pictures / 'data')
+    config.data.test.data_cfg.padding = 'zero'
+    model = small_model(method)
+    model.cfg = config
+    exported = exporting.export(model, tmp_path)
+    assert exported['difference'] < 1e-4
+    files = [(pictures / f'{n}.jpg', pictures / f'{n}.json') for n in range(config.data.num_shots)]
+    queries = [pictures / '2.jpg', pictures / '3.jpg']
+    alone = run_onnx.Estimator(tmp_path, [run_onnx.read_support(*file) for file in files])
+    found = alone([run_onnx.read_image(query) for query in queries])
+    poses = Estimator(model, [read_support(*file) for file in files])(queries)
+    assert found == pytest.approx(np.stack([pose.layers for pose in poses]), abs=2e-2)  # pixels
