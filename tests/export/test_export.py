@@ -171,8 +171,10 @@ def test_images_that_the_script_could_not_prepare_are_refused(fixed, tmp_path):
         exporting.export(fixed, tmp_path)
 
 
-@pytest.mark.parametrize('method', METHODS)
-def test_every_method_is_exported_and_the_script_finds_what_it_finds(pictures, tmp_path, method):
+@pytest.mark.parametrize('method', sorted(METHODS.keys() - {'FMMP', 'matching'}))  # see above
+def test_every_other_method_is_exported_and_the_script_finds_what_it_finds(
+    pictures, tmp_path, method
+):
     from fmmp.export import run_onnx
 
     config = tiny_config(pictures / 'data')
