@@ -33,6 +33,7 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()  # whoever comes before the server has started waits
     except (OSError, OverflowError) as error:
         listener.close()
         raise InputError(
