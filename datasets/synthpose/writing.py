@@ -18,8 +18,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fmmp.errors import InputError
-
 from .drawing import (
     FigurePainter,
     fill_polygon,
@@ -28,6 +26,7 @@ from .drawing import (
     random_occluder,
 )
 from .figure import Figure, outline, random_figure, rotate
+from .settings import require_settings
 
 FORMAT_VERSION = 1
 
@@ -240,15 +239,7 @@ def write_synthpose(
         InputError: A setting is out of range.
         FileExistsError: The folder holds something else.
     """
-    for setting, value, least in (
-        ('seed', seed, 0),
-        ('categories', categories, 1),
-        ('instances', instances, 2),
-        ('size', size, 32),
-        ('workers', workers, 1),
-    ):
-        if value < least:
-            raise InputError(f'SynthPose: {setting} must be at least {least}, got {value}')
+    require_settings('SynthPose', seed, categories, instances, size, workers)
     out_dir = Path(out_dir).absolute()
     info = {
         'description': 'SynthPose: articulated figures for category-agnostic pose estimation',

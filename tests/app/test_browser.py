@@ -14,6 +14,7 @@ pytest.importorskip('skimage')
 
 from PIL import Image
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -74,6 +75,16 @@ def serve(root, model):
         thread.join(10)
 
 
+def start(options, attempts=3):
+    """A browser; skips where there is one that does not start, as on a machine too busy for it."""
+    for _ in range(attempts):
+        try:
+            return webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+        except WebDriverException as error:
+            reason = error
+    pytest.skip(f'the browser does not start: {reason}')
+
+
 @pytest.fixture(scope='module')
 def driver():
     options = webdriver.ChromeOptions()
@@ -81,7 +92,7 @@ def driver():
     for argument in ('headless=new', 'no-sandbox', 'disable-gpu', 'disable-dev-shm-usage'):
         options.add_argument(f'--{argument}')
     options.add_argument('--window-size=1280,900')
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    driver = start(options)
     yield driver
     driver.quit()
 

@@ -73,7 +73,7 @@ def read_obj(archive: zipfile.ZipFile, name: str) -> list[Part]:
     try:
         import trimesh
     except ImportError as error:
-        raise InputError('reading OBJ files needs trimesh: pip install fmmp[render]') from error
+        raise InputError('reading OBJ files needs trimesh: bash install.sh brings it') from error
     data, folder = read_entry(archive, name), posixpath.dirname(_plain(name)) + '/'
     # What lies beside it, read beforehand, is all that its materials can name.
     beside = {

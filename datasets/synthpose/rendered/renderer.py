@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -148,10 +149,13 @@ class Renderer:
 
     def __init__(self, size: int) -> None:
         os.environ.setdefault('LP_NUM_THREADS', '1')  # Mesa's; processes share the machine
+        # torch.compile's triton and Mesa bring an LLVM each, which clash if Mesa's comes first.
+        with suppress(ImportError):
+            import triton  # noqa: F401
         try:
             import moderngl
         except ImportError as error:
-            raise InputError('rendering needs moderngl: pip install fmmp[render]') from error
+            raise InputError('rendering needs moderngl: bash install.sh brings it') from error
         try:
             self._gl = gl = moderngl.create_standalone_context(backend='egl', require=330)
         except Exception as error:  # the loader's errors are of no common type

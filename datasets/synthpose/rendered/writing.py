@@ -25,6 +25,7 @@ import numpy as np
 from fmmp.errors import InputError
 from fmmp.files import write_json
 
+from ..settings import require_settings
 from .backgrounds import Backgrounds
 from .catalogue import Sources, entries, files, part, rendered_split
 from .licences import write_licences
@@ -71,15 +72,7 @@ def write_rendered(
     Raises:
         InputError: A setting or a source cannot be used, or the folder holds something else.
     """
-    for setting, value, least in (
-        ('seed', seed, 0),
-        ('categories', 1 if categories is None else categories, 1),
-        ('instances', instances, 2),
-        ('size', size, 32),
-        ('workers', workers, 1),
-    ):
-        if value < least:
-            raise InputError(f'SynthPose 2: {setting} must be at least {least}, got {value}')
+    require_settings('SynthPose 2', seed, categories, instances, size, workers)
     out_dir = Path(out_dir).absolute()
     kinds = {entry.name: entry.kind for entry in entries(sources)}
     names = list(kinds)

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 import zipfile
 
 import cv2
@@ -123,6 +125,13 @@ def test_an_object_is_drawn_where_its_points_are_projected(renderer):
     inside = drawing.colours[drawing.labels == OBJECT]
     assert (inside[:, 3] > 0).all()
     assert (np.median(inside, axis=0) > [20, 20, 20, 254]).all()
+
+
+def test_a_process_that_has_drawn_can_compile_afterwards(renderer):
+    pytest.importorskip('triton')
+    module = 'fmmp.datasets.synthpose.rendered.renderer'
+    code = f'from {module} import Renderer; Renderer(32); import triton'
+    subprocess.run([sys.executable, '-c', code], check=True)
 
 
 def test_keypoints_behind_a_wall_are_hidden_and_the_box_is_of_what_is_seen(renderer):
