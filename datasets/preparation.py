@@ -11,7 +11,7 @@ from . import transforms  # noqa: F401 (registers what pipelines name)
 from .crop import center_and_scale
 from .padding import Drawn, place_padding
 from .settings import DataSettings
-from .structure import padded_links, structural_references
+from .structure import padded_links, shuffled_keypoints, structural_references
 
 
 class Preparation:
@@ -88,6 +88,9 @@ class Preparation:
         padding = place_padding(
             settings.padding_method, count, skeleton, settings.num_keypoints, drawn or {}
         )
+        numbers = np.arange(settings.num_keypoints)
+        if settings.links == 'random':
+            numbers[:count] = shuffled_keypoints(count, skeleton)
         points, visible, references = [], [], []
         known = {}  # references by visibility; the rest that they depend on is the episode's
         for view in views:
@@ -96,8 +99,8 @@ class Preparation:
             visible.append(shown)
             pattern = shown.tobytes()
             if settings.num_references and pattern not in known:
-                chained = padding.chain(shown)
-                known[pattern], _ = structural_references(shown, chained, settings.num_references)
+                links = numbers[np.reshape(padding.chain(shown), (-1, 2)).astype(int)]
+                known[pattern], _ = structural_references(shown, links, settings.num_references)
             references.append(known.get(pattern))
         tensors = {
             'imgs': torch.stack([view['img'] for view in views]),

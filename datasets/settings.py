@@ -10,6 +10,8 @@ from fmmp.errors import InputError
 
 from .padding import PADDINGS, Padding
 
+LINKS = ('given', 'random')
+
 
 @dataclass(frozen=True)
 class DataSettings:
@@ -23,6 +25,9 @@ class DataSettings:
         num_keypoints: K, to which every category is padded.
         num_references: structural references of a keypoint, of which the model uses the first M;
             0 for none.
+        links: which links the structural references follow, ``given``, those of the category, or
+            ``random``, the same after its keypoints have changed places (`shuffled_keypoints`);
+            padded keypoints lie on the given ones.
         num_links: rows of an episode's skeleton, at least as many as any category has links; 0 for
             methods that do not read it.
         mixup_alpha: α of λ ~ Beta(α, α) in mixup padding.
@@ -32,6 +37,7 @@ class DataSettings:
     image_size: int = 256
     num_keypoints: int = 70
     num_references: int = 16
+    links: str = 'given'
     num_links: int = 0
     mixup_alpha: float = 1.0
 
@@ -59,6 +65,8 @@ class DataSettings:
                 raise InputError(
                     f'data_cfg.{name} is {value!r}: give a whole number of at least {least}'
                 )
+        if self.links not in LINKS:
+            raise InputError(f'data_cfg.links is {self.links!r}: choose from {", ".join(LINKS)}')
         if self.mixup_alpha <= 0:
             raise InputError('data_cfg.mixup_alpha must be above 0')
         self.padding_method  # noqa: B018 (raises if there is no such)

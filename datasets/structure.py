@@ -43,6 +43,23 @@ def structural_references(
     return np.ascontiguousarray(table[:, 0]), np.ascontiguousarray(table[:, 1])
 
 
+def shuffled_keypoints(count: int, skeleton: Sequence[Sequence[int]]) -> np.ndarray:
+    """An order of a category's keypoints, drawn at random from its skeleton as a seed.
+
+    Links between keypoints that have changed places, ``order[skeleton]``, keep the skeleton's shape
+    and join random keypoints: the same ones in every episode, process and training.
+
+    Args:
+        count: K_c, the category's keypoints.
+        skeleton: its links, 0-based pairs of keypoints.
+
+    Returns:
+        (K_c,) int64, which keypoint takes each one's place.
+    """
+    seed = [count, *np.ravel(skeleton).astype(int).tolist()]
+    return np.random.default_rng(seed).permutation(count)
+
+
 def padded_links(skeleton: Sequence[Sequence[int]], num_links: int) -> np.ndarray:
     """A skeleton's links with rows of -1 behind, so that those of several categories stack.
 

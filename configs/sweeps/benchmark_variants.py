@@ -7,6 +7,7 @@ configs = {
     'attention: heads': 'configs/benchmark/attention_heads.py',
     'structure: self': 'configs/benchmark/structure_self.py',
     'structure: full': 'configs/benchmark/structure_full.py',
+    'structure: random links': 'configs/benchmark/random_links.py',
     '1 layer': 'configs/benchmark/layers_1.py',
     '2 layers': 'configs/benchmark/layers_2.py',
     'maps as they are': 'configs/benchmark/scale_as_it_is.py',

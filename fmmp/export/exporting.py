@@ -107,6 +107,10 @@ def describe(model: nn.Module) -> dict:
             f'data.test.data_cfg.padding is {padding["type"]!r}: what is exported pads by '
             "'uniform' or 'zero'"
         )
+    if settings.links != 'given':
+        raise InputError(
+            f'data.data_cfg.links is {settings.links!r}: what is exported follows those given'
+        )
     return {
         'method': type(model).__name__,
         'image_size': settings.image_size,

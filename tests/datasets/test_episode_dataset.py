@@ -232,6 +232,25 @@ def test_each_image_has_the_references_of_the_keypoints_that_it_shows(small_data
         assert np.array_equal(references, expected)
 
 
+@pytest.mark.parametrize('subset', ['train', 'test'])
+def test_random_links_change_the_references_alone_and_for_every_episode_alike(
+    small_dataset, subset
+):
+    options = {'num_episodes': 3, 'num_queries': 1, 'valid_class_ids': [4]}
+    options['data_cfg'] = {'padding': 'zero'}
+    given = build(small_dataset, subset, **options)
+    options['data_cfg']['links'] = 'random'
+    moved = build(small_dataset, subset, **options)
+    references = set()
+    for one, other in zip(given, moved, strict=True):
+        assert {key for key in one if not torch.equal(one[key], other[key])} == {'reference_index'}
+        count = int(other['num_keypoints'])
+        found = other['reference_index'][0, :count]
+        assert all(len(set(row.tolist())) == count for row in found)  # a tree reaches all
+        references.add(tuple(found.flatten().tolist()))
+    assert len(references) == 1
+
+
 def test_zero_padding_takes_categories_without_a_skeleton(small_dataset):
     edit(small_dataset, lambda content: content['categories'][0].update(skeleton=[]))
     item = evaluation_set(small_dataset, data_cfg={'padding': 'zero'})[0]
@@ -333,6 +352,7 @@ def test_the_mean_of_the_pairs_scores_is_the_metric_of_all_and_of_each_category(
         ({'data_cfg': {'num_keypoints': 6}}, r"unified\.json.*'category_4'.*7 keypoints"),
         ({'data_cfg': {'padding': 'mean'}}, "padding is 'mean'"),
         ({'data_cfg': {'padding': 'mixup'}}, "test with 'uniform'"),
+        ({'data_cfg': {'links': 'full'}}, "links is 'full': choose from given, random"),
         ({'data_cfg': {'image_size': 0}}, 'image_size is 0'),
         ({'data_cfg': {'imagesize': 64}}, 'unknown settings'),
         ({'num_shots': 0}, 'num_shots is 0'),

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from fmmp.datasets import structural_references
+from fmmp.datasets.structure import shuffled_keypoints
 
 
 def test_references_follow_the_order_in_which_links_are_listed():
@@ -55,3 +56,12 @@ def test_inputs_of_other_shapes_are_an_error(visible, skeleton):
 def test_no_references_cannot_be_asked_for():
     with pytest.raises(ValueError, match='0 references'):
         structural_references(np.ones(2, bool), [[0, 1]], count=0)
+
+
+def test_keypoints_change_places_at_random_but_alike_for_the_same_skeleton():
+    chain = [[k, k + 1] for k in range(9)]
+    order = shuffled_keypoints(10, chain)
+    assert sorted(order) == list(range(10)) != order.tolist()
+    assert np.array_equal(shuffled_keypoints(10, chain), order)
+    others = [shuffled_keypoints(10, chain[:length]).tolist() for length in range(9)]
+    assert len(set(map(tuple, others))) == 9
