@@ -11,6 +11,7 @@ A sweep file is Python, as configs are:
     checkpoint = 'latest'        # or 'best', by mPCK on the validation categories
     metric = 'mPCK'              # of the tables
     floors = True                # rows of what needs no training; left out: none
+    trained_by = {'base': 'SWEEP/ROW'}  # rows that are tested only, and whose checkpoints
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ class Run:
         train_arguments: further arguments of tools/train.py.
         checkpoint: ``latest`` or ``best``, to be tested.
         test_arguments: further arguments of tools/test.py.
+        trained_in: another run's folder, whose checkpoint is tested; None: it trains its own.
     """
 
     row: str
@@ -72,6 +74,7 @@ class Run:
     train_arguments: tuple[str, ...]
     checkpoint: str
     test_arguments: tuple[str, ...] = ()
+    trained_in: Path | None = None
 
     @property
     def results(self) -> Path:
@@ -86,19 +89,23 @@ class Run:
             'options': list(self.options),
             'train_arguments': list(self.train_arguments),
             'checkpoint': self.checkpoint,
+            'trained_in': self.trained_in and str(self.trained_in),
         }
 
     def tested_checkpoint(self) -> Path:
         """The checkpoint to test.
 
         Raises:
-            InputError: the best one is asked for and there is none.
+            InputError: the best one is asked for and there is none, or another run's is missing.
         """
+        folder = self.trained_in or self.work_dir
+        if self.trained_in and not (folder / 'latest.pth').exists():
+            raise InputError(f'{folder}: no latest.pth: run the sweep that trains it first')
         if self.checkpoint == 'latest':
-            return self.work_dir / 'latest.pth'
-        found = list(self.work_dir.glob('best_mPCK_epoch_*.pth'))
+            return folder / 'latest.pth'
+        found = list(folder.glob('best_mPCK_epoch_*.pth'))
         if not found:
-            raise InputError(f'{self.work_dir}: no best_mPCK_epoch_N.pth: was it validated?')
+            raise InputError(f'{folder}: no best_mPCK_epoch_N.pth: was it validated?')
         return max(found, key=lambda path: int(path.stem.rsplit('_', 1)[1]))
 
 
@@ -189,6 +196,7 @@ def read_sweep(path: str | Path, root: str | Path, cfg_options: Sequence[str] = 
         'checkpoint': 'latest',
         'metric': 'mPCK',
         'floors': False,
+        'trained_by': {},
     }
     unknown = settings.keys() - defaults.keys()
     if unknown:
@@ -208,7 +216,10 @@ def read_sweep(path: str | Path, root: str | Path, cfg_options: Sequence[str] = 
     for name in ('splits', 'shots', 'seeds'):
         if not isinstance(settings[name], (list, tuple)) or not settings[name]:
             raise InputError(f'{path}: {name} must be a list')
-    folders = {row: re.sub(r'[^\w.-]+', '_', row).strip('_.-') for row in configs}
+    trained_by = settings['trained_by']
+    if not isinstance(trained_by, dict) or not trained_by.keys() <= configs.keys():
+        raise InputError(f"{path}: trained_by must be {{'row of configs': 'SWEEP/ROW', …}}")
+    folders = {row: _folder(row) for row in configs}
     if len(set(folders.values())) < len(folders):
         raise InputError(f'{path}: the names of configs are too alike for folders: {[*configs]}')
     for config in configs.values():
@@ -228,6 +239,10 @@ def read_sweep(path: str | Path, root: str | Path, cfg_options: Sequence[str] = 
         if split is not None:
             name.insert(0, f'split{split}')
             options += [f'data.{subset}.valid_class_ids.split={split}' for subset in SUBSETS]
+        trained_in = None
+        if row in trained_by:
+            other, _, trained_row = trained_by[row].partition('/')
+            trained_in = Path(root, other, _folder(trained_row), '_'.join(name))
         runs.append(
             Run(
                 row,
@@ -240,10 +255,15 @@ def read_sweep(path: str | Path, root: str | Path, cfg_options: Sequence[str] = 
                 tuple(settings['train_arguments']),
                 settings['checkpoint'],
                 ('--matching-floor',) if settings['floors'] and place not in places else (),
+                trained_in,
             )
         )
         places.add(place)
     return Sweep(runs, settings['metric'], bool(settings['floors']))
+
+
+def _folder(row: str) -> str:
+    return re.sub(r'[^\w.-]+', '_', row).strip('_.-')
 
 
 def _check_config(path: str, splits: bool) -> None:
@@ -283,7 +303,7 @@ def execute_command(command: list[str], log: Path, **environment: str) -> int:
 def complete(
     run: Run, launcher: Launcher, execute: Execute, stop: Callable[[], bool] = lambda: False
 ) -> str | None:
-    """Train, or go on training, and test; what is finished is left alone.
+    """Train, or go on training, unless another run has, and test; what is finished is left alone.
 
     Args:
         run: what to do.
@@ -301,11 +321,12 @@ def complete(
         log = run.work_dir / 'output.txt'
         if stop():
             return 'stopped'
-        status = execute(launcher.train(run), log)
-        if status:
-            return f'training failed with status {status}, see {log}: {_last_line(log)}'
-        if stop():
-            return 'stopped'
+        if run.trained_in is None:
+            status = execute(launcher.train(run), log)
+            if status:
+                return f'training failed with status {status}, see {log}: {_last_line(log)}'
+            if stop():
+                return 'stopped'
         status = execute(launcher.test(run, run.tested_checkpoint()), log)
         if status or not run.results.exists():
             return f'testing failed with status {status}, see {log}: {_last_line(log)}'

@@ -167,6 +167,23 @@ def test_a_run_begun_with_other_settings_is_not_mixed_in(sweep_of):
     assert 'begun with other settings: options' in next(iter(failures.values()))
 
 
+def test_a_row_that_another_sweep_trains_is_tested_only_once_it_is_trained(sweep_of, tmp_path):
+    sweep = sweep_of(trained_by={'+ mine': 'earlier/+ its row'}, seeds=[1])
+    scripts = Scripts()
+    (failure,) = run_all(sweep, scripts).values()
+    trained = tmp_path / 'work/earlier/its_row/seed1'
+    assert failure == f'{trained}: no latest.pth: run the sweep that trains it first'
+    assert [script for script, _ in scripts.calls] == ['train.py', 'test.py']
+    trained.mkdir(parents=True)
+    (trained / 'latest.pth').touch()
+    again = Scripts()
+    assert not run_all(sweep, again)
+    mine = sweep.runs[1]
+    assert again.calls == [('test.py', mine.work_dir)]
+    command = LAUNCHER.test(mine, mine.tested_checkpoint())
+    assert str(trained / 'latest.pth') in command
+
+
 def test_the_best_checkpoint_is_the_latest_that_was_best(sweep_of):
     run = sweep_of(checkpoint='best').runs[0]
     with pytest.raises(InputError, match='was it validated'):
@@ -240,6 +257,7 @@ def test_floors_are_tested_once_for_all_rows_and_stand_above_them(sweep_of):
         ({'configs': {'+ a': str(CONFIG), '- a': str(CONFIG)}}, 'too alike'),
         ({'seeds': 3}, 'seeds must be a list'),
         ({'metric': 'OKS'}, "unknown metric 'OKS': choose from PCK@0.05"),
+        ({'trained_by': {'other': 'sweep/base'}}, 'trained_by must be'),
         ({'checkpoint': 'first'}, "'latest' or 'best'"),
         (
             {'configs': {'a': str(ROOT / 'configs/demo/synthpose.py')}, 'splits': [1]},
@@ -254,7 +272,13 @@ def test_a_sweep_that_cannot_be_run_is_refused_before_it_starts(sweep_of, settin
 
 @pytest.mark.parametrize(
     ('name', 'runs'),
-    [('paper', 10), ('ablations', 5), ('benchmark', 27), ('benchmark_variants', 9)],
+    [
+        ('paper', 10),
+        ('ablations', 5),
+        ('benchmark', 27),
+        ('benchmark_variants', 10),
+        ('benchmark_mouse', 6),
+    ],
 )
 def test_the_sweeps_of_the_repository_can_be_planned(name, runs, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)

@@ -58,8 +58,10 @@ def main() -> None:
     if args.dry_run:
         names = {'latest': 'latest.pth', 'best': 'best_mPCK_epoch_N.pth'}
         for one in unfinished:
-            print(shlex.join(launcher.train(one)))
-            print(shlex.join(launcher.test(one, one.work_dir / names[one.checkpoint])))
+            if one.trained_in is None:
+                print(shlex.join(launcher.train(one)))
+            folder = one.trained_in or one.work_dir
+            print(shlex.join(launcher.test(one, folder / names[one.checkpoint])))
         return
 
     def report(one: Run, failure: str | None) -> None:
