@@ -1,15 +1,16 @@
 """Training on the CPU beside a busy process, by how OpenMP's threads wait for each other.
 
-    python benchmarks/busy_core.py [--repeats 5] [--threads 2] [--json]
+    python benchmarks/busy_core.py [--repeats 5] [--threads 2] [--spins 3000 10000 …] [--json]
 
 Steps of the demo's training, of noise. Each way of waiting has a process of its own, since OpenMP
 reads its settings when torch is imported; the processes take turns, step by step, while the others
 sleep. Then the same beside a process that does nothing but count.
 
     one thread    nothing to wait for
-    spinning      GNU's OpenMP as it comes: a thread that waits spins for some milliseconds
-    brief spins   a hundredth of that
-    sleeping      what FMMP sets (fmmp/threads.py), unless the user has set something
+    as it comes   GNU's OpenMP without a setting: a thread that waits spins 300000 times, which
+                  takes milliseconds
+    N spins       GOMP_SPINCOUNT=N, of --spins; 0 sleeps at once. FMMP sets 3000, unless the user
+                  has set something (fmmp/threads.py)
 
 Prints medians, and the ratio to one thread's in the same surroundings (lower is better).
 """
@@ -22,6 +23,7 @@ import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 CONFIG = Path(__file__).resolve().parent.parent / 'configs/demo/synthpose_matched.py'
@@ -29,14 +31,13 @@ OPENMP = ('OMP_NUM_THREADS', 'OMP_WAIT_POLICY', 'GOMP_SPINCOUNT', 'KMP_BLOCKTIME
 BUSY = 'while True: pass'
 
 
-def ways(threads: int) -> dict[str, dict[str, str]]:
+def ways(threads: int, spins: Sequence[int]) -> dict[str, dict[str, str]]:
     """The environment of each way of waiting."""
     several = {'OMP_NUM_THREADS': str(threads)}
     return {
         'one thread': {'OMP_NUM_THREADS': '1'},
-        'spinning': {**several, 'GOMP_SPINCOUNT': '300000'},
-        'brief spins': {**several, 'GOMP_SPINCOUNT': '3000'},
-        'sleeping': several,
+        'as it comes': {**several, 'GOMP_SPINCOUNT': '300000'},
+        **{f'{count} spins': {**several, 'GOMP_SPINCOUNT': str(count)} for count in spins},
     }
 
 
@@ -87,13 +88,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--repeats', type=int, default=5, help='[5]')
     parser.add_argument('--threads', type=int, default=2, help='[2]')
+    parser.add_argument(
+        '--spins', type=int, nargs='*', default=[3000, 10000, 30000], help='[3000 10000 30000]'
+    )
     parser.add_argument('--json', action='store_true', help='one JSON object as the last line')
     parser.add_argument('--trainer', action='store_true', help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.trainer:
         train()
         return
-    trainers = {name: Trainer(one) for name, one in ways(arguments.threads).items()}
+    trainers = {
+        name: Trainer(one) for name, one in ways(arguments.threads, arguments.spins).items()
+    }
     ratios = {}
     try:
         print(f'{"seconds a step":24}' + ''.join(f'{name:>20}' for name in trainers))

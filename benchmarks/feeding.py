@@ -28,6 +28,7 @@ from fmmp.datasets.mp100.shrink import (  # not found? bash install.sh
     format_report,
     shrink,
 )
+from fmmp.datasets.mp100.shrunk_image import SUFFIXES
 from fmmp.datasets.training import TrainEpisodes
 from mmcv import Config
 from skimage import data as photographs
@@ -149,7 +150,7 @@ def main() -> None:
     cv2.setNumThreads(0)
     keep_freed_memory()  # as tools/train.py does
     with tempfile.TemporaryDirectory() as folder:
-        source, copy, lossless = (Path(folder, name) for name in ('source', 'copy', 'lossless'))
+        source = Path(folder, 'source')
         content = chosen(args.annotations, args.images)
         bits = write_images(content, source / 'images')
         write_json(content, source / 'annotations/unified.json')
@@ -159,15 +160,16 @@ def main() -> None:
             f'{np.median(sizes):.2f} the median, {bits:.1f} bits a pixel'
         )
         unified = source / 'annotations/unified.json'
-        for target, quality in ((copy, 90), (lossless, None)):
-            report = shrink(unified, source / 'images', target, args.side, quality, workers=1)
-            print(f'\n{target.name}, side {args.side}: {format_report(report)}')
+        copies = {kind: Path(folder, kind) for kind in SUFFIXES}
+        for kind, target in copies.items():
+            report = shrink(unified, source / 'images', target, args.side, kind, workers=1)
+            print(f'\n{kind}, side {args.side}: {format_report(report)}')
         sets = {
             'whole images': build(source, 'LoadImageFromFile'),
             'reduced decoding': build(source, 'LoadReducedImage'),
-            'shrunk copy, JPEG': build(copy, 'LoadReducedImage'),
-            'shrunk copy, PNG': build(lossless, 'LoadReducedImage'),
         }
+        for kind, target in copies.items():
+            sets[f'shrunk copy, {kind}'] = build(target, 'LoadReducedImage')
         seconds = sample_seconds(sets, args.images, args.rounds)
         changes = differences(sets, min(args.images, 60))
         tables = {

@@ -84,6 +84,14 @@ def test_a_step_runs_without_a_card(monkeypatch, tmp_path, name):
     assert len(rows) > 1 and not any({'failed', 'note'} & row.keys() for row in rows)
 
 
+def test_rows_are_strict_json_whatever_was_measured(monkeypatch, tmp_path):
+    found = {'ratio': float('nan'), 'worst': float('inf'), 'ms': 1.5}
+    monkeypatch.setattr(model_speed, 'rows', lambda *_: iter([found]))
+    run('model_speed', 'cpu', 1, tmp_path / 'rows.json')
+    rows = json.loads((tmp_path / 'rows.json').read_text(), parse_constant=pytest.fail)
+    assert rows == [{'ratio': None, 'worst': 'inf', 'ms': 1.5}]
+
+
 @pytest.mark.parametrize(
     ('variant', 'told'), [(EAGER[0], 'failed'), (EAGER[-1], 'note'), (COMPILED[0], 'note')]
 )

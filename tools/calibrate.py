@@ -94,7 +94,7 @@ def main() -> None:
             raise InputError('--out: name a file; the config has none beside which it could be')
         require_writable(out)
     device = init_distributed(gpu_id=args.gpu_id)
-    model = init_model(config, args.checkpoint, device)
+    model = init_model(config, args.checkpoint, device, for_testing=True)
     if args.check and model.calibration is None:
         raise InputError(f'{out}: there is no calibration: leave --check out to fit one')
     subset = args.subset or ('test' if args.checkpoint == 'starter' else 'val')

@@ -68,7 +68,7 @@ def main() -> None:
     require_checkpoint(config, checkpoint)
     support = read_support(args.support, args.keypoints)
     images = [read_image(path) for path in args.queries]
-    model = init_model(config, checkpoint, device)
+    model = init_model(config, checkpoint, device, for_testing=True)
     poses = Estimator(model, [support])(images, args.boxes)
     shown = support.visible
     out_dir = Path(args.out_dir)

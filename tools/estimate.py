@@ -84,7 +84,7 @@ def main() -> None:
     require_checkpoint(config, weights)
     described = describe_estimation(supports, name, checkpoint)
     described['second_look'] = args.second_look
-    model = init_model(config, weights, device)
+    model = init_model(config, weights, device, for_testing=True)
     estimator = Estimator(model, supports, args.batch_size, args.second_look)
     if is_film:
         frames, film = estimate_film(

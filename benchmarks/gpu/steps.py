@@ -64,8 +64,10 @@ def run(name: str, device: str, seconds: float, path: Path) -> list[dict]:
 
 
 def strict(value: object) -> object:
-    """A value as JSON has it, which knows no infinity."""
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+    """A value as JSON has it: of infinity the name, and nothing of what is no number."""
+    if not isinstance(value, float) or math.isfinite(value):
+        return value
+    return None if math.isnan(value) else str(value)
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from ..episodes import evaluation_pairs
 from ..metrics import copy_support, evaluate_pairs, mean_metrics
 from .images import Progress, examine_image
 from .oddities import no_instance
-from .shrunk_image import Plan, moved_annotation, plan_image, write_image
+from .shrunk_image import SUFFIXES, Plan, moved_annotation, plan_image, write_image
 
 NUM_QUERIES, NUM_EPISODES = 15, 20  # of the pairs on which copying is scored
 SETTINGS, ANNOTATIONS, IMAGES = 'shrunk.json', 'annotations/unified.json', 'images'
@@ -35,7 +35,8 @@ def shrink(
     image_folder: str | Path,
     out: str | Path,
     side: int = 304,
-    quality: int | None = 90,
+    kind: str = 'jpg',
+    quality: int = 90,
     workers: int | None = None,
     progress: Progress | None = None,
     dry_run: bool = False,
@@ -54,7 +55,9 @@ def shrink(
             the settings.
         side: the crops' side before augmentation, in pixels; training enlarges nothing from
             ``image_size`` / 0.85 on.
-        quality: of JPEG, up to 100; None writes PNG, without loss.
+        kind: ``jpg``; or without loss ``png``, or ``bmp``, which takes the most room and next to no
+            time to read.
+        quality: of JPEG, up to 100.
         workers: threads; as many as there are processors unless given.
         progress: called with the numbers of images done and to be done.
         dry_run: report the plan, write nothing.
@@ -68,17 +71,20 @@ def shrink(
         InputError: the annotation file cannot be used, images are broken, or the folder holds a
             copy of other settings or annotations.
     """
-    if side < 1 or (quality is not None and not 1 <= quality <= 100):
+    if side < 1 or not 1 <= quality <= 100:
         raise InputError(f'side {side}, quality {quality}: give at least 1, and at most 100')
+    if kind not in SUFFIXES:
+        raise InputError(f'kind is {kind!r}: choose one of {", ".join(SUFFIXES)}')
     image_folder, out = Path(image_folder), Path(out)
     if not image_folder.is_dir():
         raise FileNotFoundError(f'{image_folder}: there is no such image folder')
     if (out / IMAGES).resolve() == image_folder.resolve():
         raise InputError(f'{out}: its images are those to be shrunk: name another folder')
     content = read_coco(ann_file)
-    plans = _plan(content, side, quality)
+    plans = _plan(content, side, kind)
     if not dry_run:
-        _require_same_settings(out, {'side': side, 'quality': quality, 'plan': _digest(plans)})
+        settings = {'side': side, 'kind': kind, 'quality': quality if kind == 'jpg' else None}
+        _require_same_settings(out, {**settings, 'plan': _digest(plans)})
         _carry_out(plans, content, image_folder, out / IMAGES, quality, workers, progress)
     shrunk = _move_annotations(content, plans)
     if not dry_run:
@@ -87,7 +93,7 @@ def shrink(
         'file': str(ann_file),
         'out': str(out),
         'side': side,
-        'quality': quality,
+        'kind': kind,
         'images': len(plans),
         'as_they_are': sum(plan.whole for plan in plans.values()),
         'shrunk': sum(min(plan.scale) < 1 for plan in plans.values()),
@@ -107,7 +113,7 @@ def _one_a_file(content: dict) -> list[dict]:
     return [*{image['file_name']: image for image in content['images']}.values()]
 
 
-def _plan(content: dict, side: int, quality: int | None) -> dict[str, Plan]:
+def _plan(content: dict, side: int, kind: str) -> dict[str, Plan]:
     """Plan every image, by its path."""
     images = {image['id']: image for image in content['images']}
     boxes = defaultdict(list)
@@ -121,7 +127,7 @@ def _plan(content: dict, side: int, quality: int | None) -> dict[str, Plan]:
         name, size = image['file_name'], (int(image['width']), int(image['height']))
         if not stays_inside(name):
             raise InputError(f'image {image["id"]} has the file_name {name!r}: unify the file')
-        plans[name] = plan_image(name, size, boxes[name], side, quality)
+        plans[name] = plan_image(name, size, boxes[name], side, kind)
     if len({plan.target for plan in plans.values()}) < len(plans):
         raise InputError('two images would have one name in the copy, such as a and a.jpg')
     return plans
@@ -151,7 +157,7 @@ def _carry_out(
     content: dict,
     source: Path,
     target: Path,
-    quality: int | None,
+    quality: int,
     workers: int | None,
     progress: Progress | None,
 ) -> None:

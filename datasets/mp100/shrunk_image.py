@@ -16,6 +16,9 @@ from fmmp.files import atomic_path
 from ..crop import MARGIN, clean_box
 from .oddities import no_instance
 
+SUFFIXES = {'jpg': ('.jpg', '.jpeg'), 'png': ('.png',), 'bmp': ('.bmp',)}
+"""Of the names of each kind of file; what has another one gets the first."""
+
 KEPT = 1.6
 """The side of what is kept around an object, in sides of its crop.
 
@@ -57,7 +60,7 @@ def plan_image(
     size: tuple[int, int],
     boxes: Sequence[Sequence[float]],
     side: int,
-    quality: int | None,
+    kind: str,
 ) -> Plan:
     """Plan an image: cut to what is kept around its objects, and shrunk to the smallest one's side.
 
@@ -66,7 +69,7 @@ def plan_image(
         size: its width and height.
         boxes: x, y, width, height of its objects, inside it; none: it is one object itself.
         side: the side of the smallest object's crop, in pixels.
-        quality: of JPEG; None for PNG.
+        kind: of file to write, one of `SUFFIXES`.
     """
     objects = np.array(boxes or [(0, 0, *size)], float)
     crops = MARGIN * objects[:, 2:].max(1)
@@ -79,10 +82,8 @@ def plan_image(
     region = (*low.astype(int).tolist(), width, height)
     whole = factor == 1 and region == (0, 0, *size)
     new = (math.ceil(width * factor), math.ceil(height * factor))
-    suffixes = ('.png',) if quality is None else ('.jpg', '.jpeg')
-    if not whole and not name.lower().endswith(suffixes):
-        return Plan(name, name + suffixes[0], region, new, whole)
-    return Plan(name, name, region, new, whole)
+    fits = whole or name.lower().endswith(SUFFIXES[kind])
+    return Plan(name, name if fits else name + SUFFIXES[kind][0], region, new, whole)
 
 
 def moved_annotation(annotation: dict, image: dict, plan: Plan) -> dict:
@@ -121,14 +122,14 @@ def moved_annotation(annotation: dict, image: dict, plan: Plan) -> dict:
     return result
 
 
-def write_image(plan: Plan, source: Path, target: Path, quality: int | None) -> None:
+def write_image(plan: Plan, source: Path, target: Path, quality: int) -> None:
     """Cut, shrink and encode an image, or copy its file.
 
     Args:
         plan: what to do.
         source: the file to read.
-        target: the file to write.
-        quality: of JPEG; None for PNG.
+        target: the file to write, of the kind that its name says.
+        quality: of JPEG.
 
     Raises:
         OSError: the source cannot be read, or the target not written.
@@ -144,7 +145,6 @@ def write_image(plan: Plan, source: Path, target: Path, quality: int | None) -> 
         pixels = pixels[y : y + height, x : x + width]
         if plan.size != (width, height):
             pixels = cv2.resize(pixels, plan.size, interpolation=cv2.INTER_AREA)
-        kind, options = '.png', []
-        if quality is not None:
-            kind, options = '.jpg', [cv2.IMWRITE_JPEG_QUALITY, quality]
-        scratch.write_bytes(cv2.imencode(kind, pixels, options)[1].tobytes())
+        suffix = target.suffix.lower()
+        options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix in SUFFIXES['jpg'] else []
+        scratch.write_bytes(cv2.imencode(suffix, pixels, options)[1].tobytes())

@@ -15,7 +15,7 @@ from fmmp.errors import InputError
 
 from .distributed import collect, is_first_process
 from .loaders import build_episodes
-from .model import init_model, place_for_testing
+from .model import init_model
 from .ready_batches import ready_batches
 from .settings.checks import check_data, check_model, check_names
 from .starter import matching_config, require_checkpoint, resolve
@@ -80,7 +80,7 @@ def test(
         raise InputError('data.test is missing')
     require_checkpoint(config, checkpoint)
     with closing(build_episodes(config, 'test')) as loader:
-        model = place_for_testing(init_model(config, checkpoint, device), config, device)
+        model = init_model(config, checkpoint, device, for_testing=True)
         report = loader.dataset.report(predict(model, loader))
     if matching_floor:
         floor = test(matching_config(config), device=device)

@@ -19,7 +19,7 @@ def load_model(config: str | None, checkpoint: str | None, device: str) -> Any:
 
     settings, checkpoint = resolve(read_file(config or starter_file()), checkpoint)
     require_checkpoint(settings, checkpoint)
-    return init_model(settings, checkpoint, device)
+    return init_model(settings, checkpoint, device, for_testing=True)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -54,6 +54,13 @@ def test_a_checkpoint_that_holds_a_frozen_backbone_loads_and_its_batch_norms_are
     assert not any(isinstance(module, BatchNorm2d) for module in backbone.modules())
 
 
+def test_a_trainable_backbone_is_folded_only_for_testing(small_dataset):
+    config = tiny_config(small_dataset)
+    model, folded = init_model(config), init_model(config, for_testing=True)
+    assert any(isinstance(module, BatchNorm2d) for module in model.backbone.modules())
+    assert not any(isinstance(module, BatchNorm2d) for module in folded.backbone.modules())
+
+
 def test_images_that_are_normalised_otherwise_are_refused_with_the_setting(config):
     config.merge_from_dict({'data.test.pipeline.2.mean': [0.5] * 3}, allow_list_keys=True)
     message = r'data.test.pipeline.2.mean must be \[0.485, 0.456, 0.406\].*model.backbone.mean'

@@ -87,11 +87,12 @@ def test_every_method_finds_what_its_evaluation_finds(dataset, tmp_path, method)
         checkpoint = tmp_path / 'checkpoint.pth'
         save_atomically(init_model(config).state_dict(), checkpoint)
     report = evaluate(config, checkpoint)
-    model = init_model(config, checkpoint)
+    models = {1: init_model(config, checkpoint)}
+    models[16] = init_model(config, checkpoint, for_testing=True)
     for first in range(0, len(report['pairs']), 2):  # the queries of an episode
         pairs = report['pairs'][first : first + 2]
         (support, *queries) = instances(dataset, [pairs[0][0], *(pair[-1] for pair in pairs)])
-        for batch_size in (1, 16):
+        for batch_size, model in models.items():
             estimator = Estimator(model, [support], batch_size)
             poses = estimator([q.image for q in queries], [q.box for q in queries])
             expected = np.array(report['predictions'][first : first + 2])

@@ -74,7 +74,8 @@ def run_shrink(args: argparse.Namespace) -> tuple[str, dict, int]:
         args.images,
         args.out,
         args.side,
-        None if args.png else args.quality,
+        args.kind,
+        args.quality,
         args.workers,
         Progress('images'),
         args.dry_run,
@@ -168,7 +169,9 @@ def parse_args() -> argparse.Namespace:
     sub.add_argument('--side', type=int, default=304, help="pixels of an object's crop [304]")
     kind = sub.add_mutually_exclusive_group()
     kind.add_argument('--quality', type=int, default=90, help='of JPEG [90]')
-    kind.add_argument('--png', action='store_true', help='write PNG, without loss')
+    lossless = {'action': 'store_const', 'dest': 'kind', 'default': 'jpg'}
+    kind.add_argument('--png', **lossless, const='png', help='write PNG, without loss')
+    kind.add_argument('--bmp', **lossless, const='bmp', help='write BMP, the fastest to read')
     sub.add_argument('--workers', type=int, help='threads [processors]')
 
     sub = command('stats', run_stats, 'count categories, instances, keypoints and links')

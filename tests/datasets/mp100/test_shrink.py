@@ -76,7 +76,9 @@ def crop(folder, instance, size=64, zoom=1.0, rotation=0.0):
     return crop_image(image, crop_transform(center, zoom * scale, size, rotation), size)
 
 
-@pytest.mark.parametrize('options', [{'quality': 95}, {'quality': None}], ids=['jpeg', 'png'])
+@pytest.mark.parametrize(
+    'options', [{'quality': 95}, {'kind': 'png'}, {'kind': 'bmp'}], ids=['jpeg', 'png', 'bmp']
+)
 def test_crops_of_the_copy_show_the_same_at_the_same_places(source, tmp_path, options):
     out = tmp_path / 'out'
     run(source, out, side=80, **options)
@@ -96,7 +98,7 @@ def test_crops_of_the_copy_show_the_same_at_the_same_places(source, tmp_path, op
 
 
 def test_what_is_only_cut_without_loss_has_the_same_crops(source, tmp_path):
-    report = run(source, tmp_path / 'out', side=1000, quality=None)
+    report = run(source, tmp_path / 'out', side=1000, kind='png')
     assert report['shrunk'] == 0 and report['as_they_are'] == 1
     assert report['pixels'][1] < report['pixels'][0] / 2
     for old, new in zip(
