@@ -17,6 +17,8 @@ from .settling import box
 
 TRIES = 12  # scenes drawn until one shows enough of the object
 ENOUGH = 0.4  # of the keypoints
+LABELLED = 3  # keypoints that an instance needs
+MORE_TRIES = 120  # until one has them
 OTHERS = (0.45, 0.3, 0.15, 0.1)  # how often there are 0, 1, 2 and 3 other things
 INDOORS = {'furniture', 'thing'}
 LIT = 2.2  # the radius around the object within which shadows fall
@@ -76,7 +78,9 @@ def draw(
         `num_keypoints`, `iscrowd`; and the models in it.
     """
     best = None
-    for attempt in range(TRIES):
+    for attempt in range(MORE_TRIES):
+        if attempt >= TRIES and best[0] >= (True, 0):
+            break
         models = [category.models[rng.integers(len(category.models))]]
         views = VIEWS.get(category.kind, Views())
         posed = vary(models[0].pose(rng), category.swap, rng)
@@ -96,9 +100,10 @@ def draw(
         sun = sun_view(CENTRE, LIT, light.sun_direction)
         drawing = renderer.draw(items, camera.matrix, camera.eye, sun, light)
         annotation, seen = annotate(posed, camera, drawing, rng)
-        if best is None or seen > best[0]:
-            best = seen, drawing, annotation, models
-        if seen >= ENOUGH and annotation['num_keypoints'] >= 3:
+        rank = annotation['num_keypoints'] >= LABELLED, seen
+        if best is None or rank > best[0]:
+            best = rank, drawing, annotation, models
+        if rank >= (True, ENOUGH):
             break
     _, drawing, annotation, models = best
     behind = backgrounds.photograph(rng, renderer.size)

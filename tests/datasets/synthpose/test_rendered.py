@@ -5,11 +5,12 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
-from fmmp.datasets.synthpose.rendered import aircraft, fetching, furniture
+from fmmp.datasets.synthpose.rendered import aircraft, fetching, furniture, scene
 from fmmp.datasets.synthpose.rendered.backgrounds import Backgrounds
 from fmmp.datasets.synthpose.rendered.camera import look_at, sun_view
 from fmmp.datasets.synthpose.rendered.catalogue import Sources, part, rendered_split
@@ -258,6 +259,34 @@ def test_an_aircraft_is_read_with_its_objects_placed_and_its_nose_in_front(tmp_p
     (category,) = (entry.read() for entry in aircraft.categories(tmp_path))
     with pytest.raises(InputError, match=r'glider\.ac'):
         settle(category)
+
+
+@pytest.mark.parametrize(
+    ('tries', 'kept'),  # of each scene, how many keypoints have a label and the part that is seen
+    [
+        ([(4, 0.1), (2, 0.5), (4, 0.4)], 2),  # one that shows more, of keypoints too few
+        ([(4, 0.1), (2, 0.5)] + 10 * [(4, 0.05)], 0),  # none shows enough
+        (12 * [(2, 0.5)] + [(4, 0.1), (4, 0.5)], 12),  # none has enough labels but one more
+    ],
+)
+def test_a_scene_with_three_labels_comes_before_one_that_shows_more(tries, kept, monkeypatch):
+    drawn = iter(
+        ({'num_keypoints': count, 'try': number}, seen)
+        for number, (count, seen) in enumerate(tries)
+    )
+    monkeypatch.setattr(scene, 'annotate', lambda *_: next(drawn))
+    monkeypatch.setattr(scene, 'photograph', lambda *_: None)
+    part = square(0.5, 0)
+    model = Model('one', lambda rng: Posed([part], part.vertices), 'here', 'me', 'CC0')
+    texture = plain_texture(np.full(3, 100))
+    _, annotation, _ = scene.draw(
+        Category('thing', 'thing', list('abcd'), [], [model], []),
+        [],
+        SimpleNamespace(ground=lambda rng: texture, photograph=lambda rng, size: None),
+        SimpleNamespace(size=SIZE, draw=lambda *_: SimpleNamespace(colours=None)),
+        np.random.default_rng(0),
+    )
+    assert annotation['try'] == kept
 
 
 def test_held_out_categories_stay_so_whatever_is_drawn():
