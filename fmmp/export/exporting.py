@@ -13,11 +13,11 @@ from fmmp.datasets.padding import PADDINGS
 from fmmp.errors import InputError
 from fmmp.files import atomic_path, write_json
 
+from .padding import TOLERANCE, network_padding
 from .programs import Programs, as_episode, example, make_programs
 from .standalone import inline_imports
 from .to_onnx import to_onnx
 
-TOLERANCE = 1e-4  # of the crop's side, between the model and what is exported
 SCRIPT = Path(__file__).parent / 'run_onnx.py'
 
 
@@ -99,12 +99,10 @@ def describe(model: nn.Module) -> dict:
             f'LoadImageFromFile, CropInstance, ToNormalizedTensor, and not by {", ".join(names)}'
         )
     settings = data_settings(model.cfg)
-    padding = settings.padding
-    padding = {'type': padding} if isinstance(padding, str) else dict(padding)
     method = settings.padding_method
     if method.draws or type(method).__module__ != PADDINGS['zero'].__module__:
         raise InputError(
-            f'data.test.data_cfg.padding is {padding["type"]!r}: what is exported pads by '
+            f'data.test.data_cfg.padding is {settings.padding!r}: what is exported pads by '
             "'uniform' or 'zero'"
         )
     if settings.links != 'given':
@@ -117,7 +115,7 @@ def describe(model: nn.Module) -> dict:
         'num_keypoints': settings.num_keypoints,
         'num_references': settings.num_references if model.num_references else 0,
         'num_links': settings.num_links if model.reads_skeleton else 0,
-        'padding': padding,
+        'padding': network_padding(model),
         'mean': [*normalize['mean']],
         'std': [*normalize['std']],
     }

@@ -69,10 +69,10 @@ def example(model: nn.Module, sizes: Sizes, seed: int = 0) -> tuple[dict[str, Te
 
 
 def as_episode(supports: dict[str, Tensor], imgs: Tensor) -> Episode:
-    """The one episode of an `example`; nothing of the queries but their images counts."""
+    """The one episode of supports, such as an `example`'s; of the queries only images count."""
     batch = {}
     for name, value in supports.items():
-        if name == 'skeleton':
+        if name in ('skeleton', 'num_keypoints'):
             batch[name] = value[None]
             continue
         nothing = value.new_zeros(len(imgs), *value.shape[1:])

@@ -178,11 +178,12 @@ def test_every_other_method_is_exported_and_the_script_finds_what_it_finds(
     from fmmp.export import run_onnx
 
     config = tiny_config(pictures / 'data')
-    config.data.test.data_cfg.padding = 'zero'
+    assert config.data.test.data_cfg.padding == 'uniform'
     model = small_model(method)
     model.cfg = config
     exported = exporting.export(model, tmp_path)
     assert exported['difference'] < 1e-4
+    assert exported['padding'] == {'type': 'uniform' if method == 'POMNet' else 'zero'}
     files = [(pictures / f'{n}.jpg', pictures / f'{n}.json') for n in range(config.data.num_shots)]
     queries = [pictures / '2.jpg', pictures / '3.jpg']
     alone = run_onnx.Estimator(tmp_path, [run_onnx.read_support(*file) for file in files])
