@@ -2,6 +2,7 @@
 #   python tools/sweep.py configs/sweeps/benchmark_categories.py
 configs = {
     '20': 'configs/benchmark/categories_20.py',
+    '20, zero padding': 'configs/benchmark/categories_20_zero_padding.py',
     '60': 'configs/benchmark/categories_60.py',
     '120': 'configs/benchmark/categories_120.py',
 }

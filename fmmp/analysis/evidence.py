@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -74,10 +74,10 @@ def estimate(scores: np.ndarray) -> Estimate:
     With s² the variance of the S seeds' means, and v_c that of the E episodes of category c (means
     over the seeds), the interval's half width is
 
-        √( t² s² / S  +  z² Σ_c v_c / E / C² ),
+        √( t² s² / S  +  u² Σ_c v_c / E / C² ),
 
-    t being Student's with S - 1 degrees of freedom. One seed says nothing of others: the interval
-    is over episodes alone.
+    t and u being Student's with S - 1 and C (E - 1) degrees of freedom. One seed says nothing of
+    others: the interval is over episodes alone.
 
     Args:
         scores: (S, C, E), or differences of two rows' on the same episodes.
@@ -85,7 +85,7 @@ def estimate(scores: np.ndarray) -> Estimate:
     seeds, categories, episodes = scores.shape
     tail = (1 + CONFIDENCE) / 2
     of_episodes = scores.mean(0).var(-1, ddof=1).sum() / episodes / categories**2
-    squared = stats.norm.ppf(tail) ** 2 * of_episodes
+    squared = stats.t.ppf(tail, categories * (episodes - 1)) ** 2 * of_episodes
     if seeds > 1:
         of_seeds = scores.mean((1, 2)).var(ddof=1) / seeds
         squared += stats.t.ppf(tail, seeds - 1) ** 2 * of_seeds
@@ -134,6 +134,29 @@ def collect(sweep: Sweep) -> Evidence:
                 }
     digest = hashlib.sha256(json.dumps(first.pairs).encode()).hexdigest()
     return Evidence(digest, first.categories, scores, floors)
+
+
+def join(evidence: Mapping[str, Evidence]) -> Evidence:
+    """Put the rows of several files together.
+
+    Args:
+        evidence: of the same pairs, by its file's name.
+
+    Raises:
+        InputError: the pairs are not the same, or a row stands in two files.
+    """
+    (first, joined), *others = evidence.items()
+    for file, other in others:
+        if (other.pairs, other.categories) != (joined.pairs, joined.categories):
+            raise InputError(f'{file}: its pairs are not those of {first}: give it its own table')
+        if twice := [row for row in other.scores if row in joined.scores]:
+            raise InputError(f'{file}: {twice[0]!r} stands in a file before it too: rename one')
+        joined = replace(
+            joined,
+            scores={**joined.scores, **other.scores},
+            floors={**other.floors, **joined.floors},
+        )
+    return joined
 
 
 def write_evidence(evidence: Evidence, path: str | Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from fmmp.analysis.evidence import (
     collect,
     difference,
     estimate,
+    join,
     read_evidence,
     write_evidence,
 )
@@ -74,7 +76,7 @@ def test_95_of_100_intervals_hold_the_mean_of_all_seeds_and_episodes():
 
 def test_the_interval_of_one_seed_is_that_of_the_mean_of_its_episodes():
     scores = 100 * np.random.default_rng(0).random((1, 1, 400))
-    low, high = stats.norm.interval(0.95, scores.mean(), stats.sem(scores.ravel()))
+    low, high = stats.t.interval(0.95, 399, scores.mean(), stats.sem(scores.ravel()))
     value = estimate(scores)
     assert (value.mean, value.half_width) == pytest.approx((scores.mean(), (high - low) / 2))
 
@@ -147,6 +149,40 @@ def test_a_pages_tables_are_made_anew_and_its_text_stays(sweep, tmp_path):
     fill_page(page)
     assert page.read_text() == text
     assert (tmp_path / 'a.svg').read_bytes() == figure
+
+
+def test_files_of_the_same_pairs_are_joined_into_one_table_and_a_curve(tmp_path):
+    scores = np.full((2, 2, 3), 40.0)
+    every = ('PCK@0.05', 'PCK@0.2', 'mPCK')
+    for file, row, values in (('one', 'FMMP', scores + 5), ('other', '20', scores[:1])):
+        by_seed = {str(seed): dict.fromkeys(every, one) for seed, one in enumerate(values)}
+        floors = {'copying the support': dict.fromkeys(every, scores[0, :, 0] / 2)}
+        evidence = Evidence('same', ['a', 'b'], {row: by_seed}, floors if file == 'one' else {})
+        write_evidence(evidence, tmp_path / f'{file}.json')
+    page = tmp_path / 'page.md'
+    files, rows = 'other.json, one.json', 'copying the support; 20; FMMP as 222'
+    page.write_text(
+        f'<!-- evidence: {files} | {rows} | against: FMMP | curve: curve.svg -->\n<!-- end -->'
+    )
+    fill_page(page)
+    lines = [line.split('|')[1:-1] for line in page.read_text().splitlines() if line[:2] == '| ']
+    cells = {row.strip(): [cell.strip() for cell in rest] for row, *rest in lines}
+    assert cells['20'] == ['1', *['40.0 ± 0.0'] * 3, '-5.0 ± 0.0']
+    assert cells['222'] == ['2', *['45.0 ± 0.0'] * 3, '–']
+    assert cells['copying the support'][1] == '20.0'
+    assert (tmp_path / 'curve.svg').read_text().startswith('<?xml')
+    page.write_text('<!-- evidence: one.json | FMMP | curve: curve.svg -->\n<!-- end -->')
+    with pytest.raises(InputError, match='these are no numbers: FMMP'):
+        fill_page(page)
+
+
+def test_files_of_other_pairs_or_with_the_same_row_are_not_joined():
+    one = evidence_of(mine=np.ones((1, 2, 3)))
+    with pytest.raises(InputError, match="b.json: 'mine' stands in a file before it"):
+        join({'a.json': one, 'b.json': one})
+    other = replace(evidence_of(other=np.ones((1, 2, 3))), pairs='others')
+    with pytest.raises(InputError, match='b.json: its pairs are not those of a.json'):
+        join({'a.json': one, 'b.json': other})
 
 
 @pytest.mark.parametrize(
