@@ -6,7 +6,7 @@ Whatever stands between the two comments is made anew:
     <!-- end -->
 
 Several files, `ONE.json, OTHER.json`, give one table if their pairs are the same. Rows are named in
-order, those of the floors too, and shown by another name if `ROW as NAME` says so; `against` is the
+order, those of the floors too, and shown by another name if `ROW = NAME` says so; `against` is the
 row whose scores are subtracted, or `above`, the row above. A figure of the same rows stands below
 the table if `figure: FILE` asks, or `curve: FILE` where the names are numbers.
 """
@@ -57,7 +57,7 @@ def _block(request: str, folder: Path) -> str:
             "and if wanted '| against: ROW', '| figure: FILE' and '| curve: FILE'"
         )
     evidence = join({file: read_evidence(folder / file) for file in files.split(', ')})
-    named = [name.strip().partition(' as ') for name in rows.split(';')]
+    named = [name.strip().partition(' = ') for name in rows.split(';')]
     rows = {row: name or row for row, _, name in named}
     text = '\n' + table(evidence, rows, settings.get('against')) + '\n\n'
     for option, drawing in (('figure', draw), ('curve', draw_curve)):

@@ -160,7 +160,7 @@ def test_files_of_the_same_pairs_are_joined_into_one_table_and_a_curve(tmp_path)
         evidence = Evidence('same', ['a', 'b'], {row: by_seed}, floors if file == 'one' else {})
         write_evidence(evidence, tmp_path / f'{file}.json')
     page = tmp_path / 'page.md'
-    files, rows = 'other.json, one.json', 'copying the support; 20; FMMP as 222'
+    files, rows = 'other.json, one.json', 'copying the support; 20; FMMP = 222'
     page.write_text(
         f'<!-- evidence: {files} | {rows} | against: FMMP | curve: curve.svg -->\n<!-- end -->'
     )
