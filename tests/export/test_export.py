@@ -169,6 +169,9 @@ def test_images_that_the_script_could_not_prepare_are_refused(fixed, tmp_path):
     fixed.cfg.data.test.pipeline[-1] = dict(type='ToNormalizedTensor', mean=[0] * 3, std=[1] * 3)
     with pytest.raises(InputError, match="padding is 'mixup'"):
         exporting.export(fixed, tmp_path)
+    fixed.cfg.data.test.data_cfg.update(padding='uniform', links='random')
+    with pytest.raises(InputError, match="links is 'random'"):
+        exporting.export(fixed, tmp_path)
 
 
 @pytest.mark.parametrize('method', sorted(METHODS.keys() - {'FMMP', 'matching'}))  # see above
