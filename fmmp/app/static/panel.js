@@ -51,6 +51,7 @@ function row(id, name, number) {
   badge.style.background = colour(number);
   badge.classList.toggle('dark', [5].includes(number % 7));
   if (document.activeElement !== input && input.value !== name) input.value = name;
+  input.title = name;
   const point = store.picture?.points[id];
   element.classList.toggle('selected', id === store.selected);
   element.classList.toggle('missing', Boolean(store.picture) && !point);
