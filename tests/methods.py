@@ -51,13 +51,15 @@ METHODS = {
 TRAINED = [name for name in METHODS if name != 'matching']
 VARIANTS = {
     **METHODS,
-    'FMMP, local match': dict(
+    'FMMP, comparing': dict(
         METHODS['FMMP'],
         neck=dict(METHODS['FMMP']['neck'], unit_scale=True),
         keypoint_head=dict(
             METHODS['FMMP']['keypoint_head'],
             initial_points='raw_matching',
             local_match=(0.3, 0.1),
+            own_weights=True,
+            compare_samples=True,
         ),
     ),
 }

@@ -67,7 +67,8 @@ class FeatureMatching(EpisodeDetector):
         shares = self.matcher.shares(self.matcher.compare(state, features[0]))
         y, x = ((torch.arange(n).to(shares) + 0.5) / n for n in shares.shape[-2:])
         cells = torch.stack(torch.broadcast_tensors(x, y[:, None]), dim=-1).flatten(0, 1)
-        return Samples(strongest(cells.expand(*shares.shape[:3], -1, -1), shares.flatten(-2)))
+        cells = cells.expand(*shares.shape[:3], -1, -1)
+        return Samples(strongest(torch.cat([cells, shares.flatten(-2)[..., None]], dim=-1)))
 
     def _maps(self, imgs: Tensor) -> list[Tensor]:
         maps = self.backbone(imgs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import torch
 from mmpose.models import builder
 from mmpose.models.builder import POSENETS
 from torch import Tensor
@@ -14,7 +15,7 @@ from ..episode import Episode
 from ..heads.recurrent_mining_head import MinedSupports
 from ..layers.features import Levels, join_levels
 from ..layers.matching import describe
-from ..layers.samples import Samples
+from ..layers.samples import Samples, Step
 from .base import EpisodeDetector, Features
 from .fmmp_release import FMMPRelease
 
@@ -73,6 +74,22 @@ class FMMP(EpisodeDetector):
     def samples(self, state: MinedSupports, features: Features) -> Samples | None:
         """Where the last layer's FGSA samples query and supports; None of another attention."""
         return self.keypoint_head.samples(state, *self._parts(features))
+
+    @torch.no_grad()
+    def layer_steps(self, episode: Episode, query: int | None = None) -> list[Step]:
+        """Where each layer looks and how it moves the points, on the CPU.
+
+        Args:
+            episode: the images; nothing of the queries but these counts.
+            query: the number of the only query to find, in place of all.
+        """
+        with self.in_precision():
+            supports, queries = self.extract_features(episode.to(self.device))
+            if query is not None:
+                queries = [level[:, query : query + 1] for level in queries]
+            state = self.encode_supports(supports, episode.supports.to(self.device))
+            steps = self.keypoint_head.steps(state, *self._parts(queries))
+        return [Step(*(v if v is None else v.float().cpu() for v in step)) for step in steps]
 
     def _parts(self, features: Features) -> tuple[Tensor, Levels, Tensor | None]:
         count = self.neck.num_levels

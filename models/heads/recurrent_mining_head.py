@@ -14,12 +14,13 @@ from fmmp.errors import InputError, did_you_mean
 
 from ..episode import Episode
 from ..layers.encodings import PointEncoding, order_encoding
-from ..layers.features import Levels, features_at, level_starts, mean_over_shots
+from ..layers.features import Levels, features_at, level_starts, mean_over_shots, split_levels
 from ..layers.fgsa import ATTENTIONS, FGSA
 from ..layers.local_match import LocalMatch
 from ..layers.matching import MatchedSupports, Matcher
 from ..layers.miner import Miner
-from ..layers.samples import Samples, recorded_inputs, strongest
+from ..layers.samples import Samples, Step, recorded_inputs, strongest
+from ..layers.similarity import Similarity
 from ..layers.structure import STRUCTURES, choose_references
 from ..layers.transformer import point_mlp
 
@@ -36,7 +37,7 @@ class MinedSupports(NamedTuple):
         tokens: (B, S, N, D), the images.
         visible: (B, S, K) bool.
         matched: what the queries' starting points are matched with, if they are.
-        features: (B, K, D), the keypoints' on the finest level, which local matching compares with.
+        features: (B, L, K, D), the keypoints' on each level, which layers that compare read.
     """
 
     embed: Tensor
@@ -89,6 +90,13 @@ class RecurrentMiningHead(nn.Module):
             the query with the supports and moves the points before the MLP does (`LocalMatch`);
             what starting points are matched by, if they are, joins the comparison. None: no layer
             compares (the authors' release).
+        own_weights: in local matches, let each keypoint weigh its looks against its place.
+        compare_samples: let the weights of FGSA's samples of the query count how alike the sampled
+            tokens and the supports' keypoints are (`Similarity`), level by level.
+        near_samples: let FGSA's samples start at distances in cells of the finest level, on every
+            level; off, in cells of the level's own (the authors' release).
+        detach_points: let no gradient pass from a layer to the points of the one before (the
+            authors' release).
         mix_loss_weight: β, weight of the padded keypoints' loss.
 
     Raises:
@@ -110,6 +118,10 @@ class RecurrentMiningHead(nn.Module):
         mine_support: bool = True,
         initial_points: str = 'center',
         local_match: Sequence[float] | None = None,
+        own_weights: bool = False,
+        compare_samples: bool = False,
+        near_samples: bool = False,
+        detach_points: bool = True,
         mix_loss_weight: float = 0.5,
     ) -> None:
         super().__init__()
@@ -138,6 +150,12 @@ class RecurrentMiningHead(nn.Module):
                 )
             if min(local_match) <= 0:
                 raise InputError(f'local_match is {local_match}: give radii above 0')
+        elif own_weights:
+            raise InputError('own_weights are those of local matches: set local_match, too')
+        of_fgsa = {'compare_samples': compare_samples, 'near_samples': near_samples}
+        if any(of_fgsa.values()) and not issubclass(ATTENTIONS[attention], FGSA):
+            names = ', '.join(name for name, value in of_fgsa.items() if value)
+            raise InputError(f'the attention {attention!r} has no such option: leave out {names}')
         if embed_dims % num_heads:
             raise InputError(f'embed_dims={embed_dims} is no multiple of num_heads={num_heads}')
         if structure == 'off':
@@ -145,6 +163,7 @@ class RecurrentMiningHead(nn.Module):
         self.structure = structure
         self.num_references = num_branches
         self.mix_loss_weight = mix_loss_weight
+        self.detach_points = detach_points
 
         def miners() -> nn.ModuleList:
             return nn.ModuleList(
@@ -177,9 +196,15 @@ class RecurrentMiningHead(nn.Module):
         if local_match is not None:
             start = self.matcher is not None
             self.local_matches = nn.ModuleList(
-                LocalMatch(embed_dims, radius, start) for radius in local_match
+                LocalMatch(embed_dims, radius, start, own_weights) for radius in local_match
             )
+        self.similarities = None
+        if compare_samples:
+            self.similarities = nn.ModuleList(Similarity(embed_dims) for _ in range(num_layers))
         self.point_mlps = nn.ModuleList(point_mlp(embed_dims) for _ in range(num_layers))
+        if near_samples:
+            for miner in (*self.query_miners, *(self.support_miners or ())):
+                miner.fgsa.start_near()
 
     def encode_supports(
         self, tokens: Tensor, levels: Levels, supports: Episode, described: Tensor | None = None
@@ -207,11 +232,16 @@ class RecurrentMiningHead(nn.Module):
         if self.matcher is not None:
             matched = self.matcher.encode_supports(described, points, visible)
             state = state._replace(matched=matched)
-        if self.local_matches is not None:
-            finest = tokens[:, :, level_starts(levels)[-1] :]
-            features = features_at(points.flatten(0, 1), finest.flatten(0, 1), levels[-1:])
-            features = mean_over_shots(features.unflatten(0, points.shape[:2]), visible)
-            state = state._replace(features=features)
+        if self.local_matches is not None or self.similarities is not None:
+            by_level = [
+                features_at(points.flatten(0, 1), of_level.flatten(0, 1), [size])
+                for of_level, size in zip(split_levels(tokens, levels), levels, strict=True)
+            ]
+            features = [
+                mean_over_shots(of_level.unflatten(0, points.shape[:2]), visible)
+                for of_level in by_level
+            ]
+            state = state._replace(features=torch.stack(features, dim=1))
         return state._replace(embed=self._mine_supports(0, state.embed, state, levels))
 
     def forward(
@@ -248,14 +278,17 @@ class RecurrentMiningHead(nn.Module):
             if layer > 0:
                 embed = self._mine_supports(layer, embed, state, levels)
             encoding = state.order + self.point_encoding(point)
-            embed = miner_q(embed, encoding, point, references, tokens, levels)
+            compared = self._compare(layer, embed, state, tokens, levels)
+            embed = miner_q(embed, encoding, point, references, tokens, levels, None, compared)
             if self.local_matches is not None:
                 match = self.local_matches[layer]
-                point = match(state.features, embed, point, finest, similarity)
+                point = match(state.features[:, -1], embed, point, finest, similarity)
                 logit = torch.logit(point, eps=1e-3)
             logit = logit + mlp(embed)
             predictions.append(logit.sigmoid())
-            point, logit = predictions[-1].detach(), logit.detach()
+            point = predictions[-1]
+            if self.detach_points:
+                point, logit = point.detach(), logit.detach()
         return torch.stack(predictions, dim=1).unflatten(0, (batch, queries))
 
     def samples(
@@ -269,25 +302,53 @@ class RecurrentMiningHead(nn.Module):
             The samples that weigh most, over all branches; those of the supports only of several
             layers that mine them. None where the attention does not say where it samples.
         """
-        miners = [self.query_miners[-1]]
-        if self.support_miners is not None and len(self.query_miners) > 1:
-            miners.append(self.support_miners[-1])
-        attentions = [miner.fgsa for miner in miners]
-        if not all(isinstance(attention, FGSA) for attention in attentions):
+        *_, last = self.steps(state, tokens, levels, described)
+        if last.queries is None:
             return None
+        found = (last.queries, last.supports)
+        return Samples(*(one if one is None else strongest(one) for one in found))
+
+    def steps(
+        self, state: MinedSupports, tokens: Tensor, levels: Levels, described: Tensor | None = None
+    ) -> list[Step]:
+        """Where each layer looks and how it moves the points.
+
+        The arguments are those of `forward`.
+        """
+        none = [None] * len(self.query_miners)
+        modules = zip(
+            [miner.fgsa for miner in self.query_miners],
+            [miner.fgsa for miner in self.support_miners or ()] or none,
+            self.local_matches or none,
+            strict=True,
+        )
         with ExitStack() as stack:
-            calls = [stack.enter_context(recorded_inputs(attention)) for attention in attentions]
-            self(state, tokens, levels, described)
-        found = []
-        for attention, (inputs,) in zip(attentions, calls, strict=True):
-            query, points, reference_index, _, levels = inputs
-            references = attention.reference_points(points, reference_index)
-            places, weights = attention.samples(query, references, levels)
-            heads = weights.shape[2] * weights.shape[3]
-            found.append(strongest(places.flatten(2, 5), weights.flatten(2) / heads))
-        batch, queries = tokens.shape[:2]
-        shape = ((batch, queries), (batch, queries, -1))
-        return Samples(*(one.unflatten(0, s) for one, s in zip(found, shape, strict=False)))
+            layers = [
+                [(m, m and stack.enter_context(recorded_inputs(m))) for m in of_layer]
+                for of_layer in modules
+            ]
+            predictions = self(state, tokens, levels, described)
+        of_query = tokens.shape[:2]
+        return [
+            Step(
+                before=query[1][0][1].unflatten(0, of_query),  # the points that FGSA was given
+                after=predictions[:, :, layer],
+                queries=_look(*query, of_query),
+                supports=_look(*support, (*of_query, -1)),
+                window=_look(*match, of_query),
+            )
+            for layer, (query, support, match) in enumerate(layers)
+        ]
+
+    def _compare(
+        self, layer: int, embed: Tensor, state: MinedSupports, tokens: Tensor, levels: Levels
+    ) -> Tensor | None:
+        """How alike the supports' keypoints and the query's tokens are, (B, K, N), if it counts."""
+        if self.similarities is None:
+            return None
+        by_level = zip(state.features.unbind(1), split_levels(tokens, levels), strict=True)
+        similarity = self.similarities[layer]
+        return torch.cat([similarity(f, embed, of_level) for f, of_level in by_level], dim=-1)
 
     def _mine_supports(
         self, layer: int, embed: Tensor, state: MinedSupports, levels: Levels
@@ -339,3 +400,10 @@ class RecurrentMiningHead(nn.Module):
 def _check_choice(name: str, value: str, choices: Collection[str]) -> None:
     if value not in choices:
         raise InputError(f'{name} is {value!r}: {did_you_mean(str(value), choices)}')
+
+
+def _look(module: nn.Module | None, calls: list[tuple], shape: Sequence[int]) -> Tensor | None:
+    """The places (…, K, N, 3) that a module looked at when it was called, if it was and tells."""
+    if not calls or not hasattr(module, 'look'):
+        return None
+    return module.look(*calls[0]).unflatten(0, shape)

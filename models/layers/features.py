@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..ops import ms_deform_attn
@@ -29,6 +30,11 @@ def level_starts(levels: Levels) -> list[int]:
     return starts
 
 
+def split_levels(tokens: Tensor, levels: Levels) -> tuple[Tensor, ...]:
+    """Each level's tokens (…, H_l · W_l, D), of all levels' (…, N, D)."""
+    return tokens.split([height * width for height, width in levels], dim=-2)
+
+
 def features_at(points: Tensor, tokens: Tensor, levels: Levels) -> Tensor:
     """The mean over levels of the features at points, bilinear, zero outside the image.
 
@@ -43,6 +49,21 @@ def features_at(points: Tensor, tokens: Tensor, levels: Levels) -> Tensor:
     locations = points[:, :, None, None, None].expand(-1, -1, 1, len(levels), 1, 2)
     weights = torch.full_like(locations[..., 0], 1 / len(levels))
     return ms_deform_attn(tokens[:, :, None], levels, level_starts(levels), locations, weights)
+
+
+def read_at(points: Tensor, maps: Tensor) -> Tensor:
+    """Each keypoint's own map at points of its own, bilinear, zero outside the image.
+
+    Args:
+        points: (B, K, G, 2) in [0, 1].
+        maps: (B, K, H, W).
+
+    Returns:
+        (B, K, G)
+    """
+    grid = 2 * points.flatten(0, 1)[:, None] - 1  # (B·K, 1, G, 2)
+    read = F.grid_sample(maps.flatten(0, 1)[:, None], grid, align_corners=False)
+    return read.view(points.shape[:3])
 
 
 def mean_over_shots(features: Tensor, visible: Tensor) -> Tensor:

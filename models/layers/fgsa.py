@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..ops import fused_ms_deform_attn
-from .features import Levels, level_starts
+from .features import Levels, level_starts, read_at
 
 ATTENTIONS: dict[str, type[nn.Module]] = {}
 """The attentions that a miner can be built with, by name."""
@@ -94,6 +94,18 @@ class FGSA(nn.Module):
             nn.init.xavier_uniform_(self.projector.weight)
             nn.init.zeros_(self.projector.bias)
 
+    @torch.no_grad()
+    def start_near(self) -> None:
+        """Let the rings of all levels be as wide as the finest's, each level halving the cells.
+
+        Rings of 1 to P cells of their own level reach across the whole image where the coarsest
+        has P x P cells.
+        """
+        shape = (-1, self.num_levels, self.num_points, 2)
+        scale = 2.0 ** torch.arange(1 - self.num_levels, 1)
+        offsets = self.sampling_offsets.bias.view(shape) * scale[:, None, None]
+        self.sampling_offsets.bias.copy_(offsets.flatten())
+
     def reference_points(self, points: Tensor, reference_index: Tensor) -> Tensor:
         """The points of each keypoint's structural references, a branch each.
 
@@ -107,7 +119,13 @@ class FGSA(nn.Module):
         return gather_points(points, reference_index, self.num_branches).unsqueeze(3)
 
     def forward(
-        self, query: Tensor, points: Tensor, reference_index: Tensor, tokens: Tensor, levels: Levels
+        self,
+        query: Tensor,
+        points: Tensor,
+        reference_index: Tensor,
+        tokens: Tensor,
+        levels: Levels,
+        similarity: Tensor | None = None,
     ) -> Tensor:
         """Attend to the image around each keypoint's structural references.
 
@@ -117,19 +135,26 @@ class FGSA(nn.Module):
             reference_index: (B, K, ≥M) long, the structural references.
             tokens: (B, N, D), the image.
             levels: each level's (height, width); their products sum to N.
+            similarity: (B, K, N), of each keypoint and token; read at the samples, it joins the
+                logits of their weights, so that what looks like the keypoint counts more.
 
         Returns:
             (B, K, D)
         """
         references = self.reference_points(points, reference_index)
-        branches = self.deformable_attention(query, references, tokens, levels)
+        branches = self.deformable_attention(query, references, tokens, levels, similarity)
         result = branches[:, :, 0]
         if self.num_branches > 1:
             result = result + self.projector(branches[:, :, 1:].flatten(2)).relu()
         return result
 
     def deformable_attention(
-        self, query: Tensor, references: Tensor, tokens: Tensor, levels: Levels
+        self,
+        query: Tensor,
+        references: Tensor,
+        tokens: Tensor,
+        levels: Levels,
+        similarity: Tensor | None = None,
     ) -> Tensor:
         """All branches of multi-scale deformable attention at once.
 
@@ -138,12 +163,13 @@ class FGSA(nn.Module):
             references: (B, K, M, H or 1, 2), the reference point of each branch and head.
             tokens: (B, N, D).
             levels: each level's (height, width).
+            similarity: (B, K, N), as of `forward`.
 
         Returns:
             (B, K, M, D)
         """
         batch, keypoints, dims = query.shape
-        locations, weights = self.samples(query, references, levels)
+        locations, weights = self.samples(query, references, levels, similarity)
         sampled = fused_ms_deform_attn(
             tokens,
             levels,
@@ -155,13 +181,39 @@ class FGSA(nn.Module):
         ).view(batch, keypoints, self.num_branches, dims)
         return torch.einsum('bkmd,med->bkme', sampled, self.output_weight) + self.output_bias
 
-    def samples(self, query: Tensor, references: Tensor, levels: Levels) -> tuple[Tensor, Tensor]:
+    def look(
+        self,
+        query: Tensor,
+        points: Tensor,
+        reference_index: Tensor,
+        _: Tensor,
+        levels: Levels,
+        similarity: Tensor | None = None,
+    ) -> Tensor:
+        """The places of all samples and what each counts, of `forward`'s arguments.
+
+        Returns:
+            (B, K, N, 3), the weights over all branches having the sum 1.
+        """
+        references = self.reference_points(points, reference_index)
+        places, weights = self.samples(query, references, levels, similarity)
+        weights = weights / (weights.shape[2] * weights.shape[3])
+        return torch.cat([places.flatten(2, 5), weights.flatten(2)[..., None]], dim=-1)
+
+    def samples(
+        self,
+        query: Tensor,
+        references: Tensor,
+        levels: Levels,
+        similarity: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
         """Where the image is sampled, and how much each sample counts.
 
         Args:
             query: (B, K, D).
             references: (B, K, M, H or 1, 2), the reference point of each branch and head.
             levels: each level's (height, width).
+            similarity: (B, K, N), as of `forward`.
 
         Returns:
             Places (B, K, M, H, L, P, 2) in sides of the image, and weights (B, K, M, H, L, P) whose
@@ -173,11 +225,11 @@ class FGSA(nn.Module):
         size = [side for height, width in levels for side in (width, height) * P]
         offsets = self.sampling_offsets(query).view(batch, keypoints, M, H, L * P * 2)
         locations = references.repeat(1, 1, 1, 1, L * P) + offsets / query.new_tensor(size)
-        weights = self.attention_weights(query).view(batch, keypoints, M * H, L * P).softmax(-1)
-        return (
-            locations.view(batch, keypoints, M, -1, L, P, 2),
-            weights.view(batch, keypoints, M, H, L, P),
-        )
+        locations = locations.view(batch, keypoints, M, -1, L, P, 2)
+        logits = self.attention_weights(query).view(batch, keypoints, M * H, L * P)
+        if similarity is not None:
+            logits = logits + read_levels(locations, similarity, levels).view_as(logits)
+        return locations, logits.softmax(-1).view(batch, keypoints, M, H, L, P)
 
 
 @register_attention('heads')
@@ -213,3 +265,22 @@ def gather_points(points: Tensor, index: Tensor, count: int) -> Tensor:
     """The points of the first ``count`` references: (B, K, 2) and (B, K, ≥M) give (B, K, M, 2)."""
     batch = torch.arange(points.shape[0], device=points.device)[:, None, None]
     return points[batch, index[..., :count]]
+
+
+def read_levels(places: Tensor, values: Tensor, levels: Levels) -> Tensor:
+    """Each keypoint's own values of an image's tokens at places of its own, level by level.
+
+    Args:
+        places: (B, K, M, H, L, P, 2) in sides of the image.
+        values: (B, K, N).
+        levels: each level's (height, width); their products sum to N.
+
+    Returns:
+        (B, K, M, H, L, P)
+    """
+    maps = values.split([height * width for height, width in levels], dim=-1)
+    read = [
+        read_at(at.flatten(2, 4), of_level.unflatten(-1, size)).view(at.shape[:-1])
+        for at, of_level, size in zip(places.float().unbind(4), maps, levels, strict=True)
+    ]
+    return torch.stack(read, dim=4)

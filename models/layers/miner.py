@@ -55,6 +55,7 @@ class Miner(nn.Module):
         tokens: Tensor,
         levels: Levels,
         visible: Tensor | None = None,
+        similarity: Tensor | None = None,
     ) -> Tensor:
         """Refine the keypoints' embeddings with what the image shows around ``points``.
 
@@ -66,6 +67,7 @@ class Miner(nn.Module):
             tokens: (B, N, D), the image.
             levels: each level's (height, width); their products sum to N.
             visible: (B, K) bool; invisible keypoints are masked as keys of the self-attention.
+            similarity: (B, K, N), of each keypoint and token, which FGSA's weights count.
 
         Returns:
             (B, K, D)
@@ -73,7 +75,8 @@ class Miner(nn.Module):
         x = embed
         x = self.self_attention_norm(x + self.dropout(self._attend(x, encoding, visible)))
         x = self.self_attention_ffn_norm(x + self.dropout(self.self_attention_ffn(x)))
-        mined = self.fgsa(x + encoding, points, reference_index, tokens, levels)
+        compared = () if similarity is None else (similarity,)
+        mined = self.fgsa(x + encoding, points, reference_index, tokens, levels, *compared)
         x = self.fgsa_norm(x + self.dropout(mined))
         return self.fgsa_ffn_norm(x + self.dropout(self.fgsa_ffn(x)))
 

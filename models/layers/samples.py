@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from threading import get_ident
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 MOST = 48  # samples of a keypoint that are shown
@@ -28,20 +27,32 @@ class Samples(NamedTuple):
     supports: Tensor | None = None
 
 
-def strongest(places: Tensor, weights: Tensor, count: int = MOST) -> Tensor:
-    """The samples of the largest weights, the largest first.
+class Step(NamedTuple):
+    """Where a layer looks for each keypoint, and where it moves it.
 
-    Args:
-        places: (…, N, 2).
-        weights: (…, N).
-        count: how many of them at most.
+    Samples are those of `Samples`, all of them: a keypoint's weights have the sum 1.
 
-    Returns:
-        (…, N', 3), places and weights.
+    Attributes:
+        before: (B, Q, K, 2) in [0, 1], where the layer starts.
+        after: (B, Q, K, 2), its prediction.
+        queries: (B, Q, K, N, 3), its samples of the queries; None of another attention than FGSA.
+        supports: (B, Q, S, K, N', 3), its samples of the supports; None also of the first layer,
+            which mines them before there is a query.
+        window: (B, Q, K, G, 3), the places that its local match compares, if it has one; their mean
+            is where this moves the points, before the layer's MLP does.
     """
-    weights, index = weights.topk(min(count, weights.shape[-1]))
-    places = places.gather(-2, index[..., None].expand(*index.shape, 2))
-    return torch.cat([places, weights[..., None]], dim=-1)
+
+    before: Tensor
+    after: Tensor
+    queries: Tensor | None = None
+    supports: Tensor | None = None
+    window: Tensor | None = None
+
+
+def strongest(samples: Tensor, count: int = MOST) -> Tensor:
+    """The samples of the largest weights, the largest first: of (…, N, 3), (…, N', 3)."""
+    index = samples[..., 2].topk(min(count, samples.shape[-2])).indices
+    return samples.gather(-2, index[..., None].expand(*index.shape, 3))
 
 
 @contextmanager

@@ -85,8 +85,14 @@ def test_the_script_alone_finds_what_the_model_finds(pictures, tmp_path):
     assert program['query'].module()(imgs, *state).shape == (4, 1, 5, 2)
 
 
-def test_fmmp_is_exported_for_any_number_of_shots_keypoints_and_queries(pictures):
-    head = {'keypoint_head.initial_points': 'raw_matching'}
+COMPARING = {'local_match': (0.3, 0.1), 'own_weights': True, 'compare_samples': True}
+
+
+@pytest.mark.parametrize(
+    'options', [{}, {f'keypoint_head.{name}': value for name, value in COMPARING.items()}]
+)
+def test_fmmp_is_exported_for_any_number_of_shots_keypoints_and_queries(pictures, options):
+    head = {'keypoint_head.initial_points': 'raw_matching', **options}
     model = init_model(small_config(pictures / 'data', **head))
     for mlp in model.keypoint_head.point_mlps:
         torch.nn.init.normal_(mlp[-1].weight, std=0.3)  # so that layers move points

@@ -1,6 +1,7 @@
 import pytest
 import torch
 from fmmp.models.episode import Episode
+from fmmp.models.layers.fgsa import ATTENTIONS
 from mmpose.models import build_posenet
 
 from fmmp.apis.model import place
@@ -73,6 +74,30 @@ def test_local_matches_without_a_radius_a_layer_are_refused(radii, message):
         build(local_match=radii)
 
 
+@pytest.mark.parametrize(
+    ('head', 'message'),
+    [
+        (dict(own_weights=True), 'set local_match, too'),
+        (
+            dict(compare_samples=True, attention='deaf'),
+            "'deaf' has no such option.*compare_samples",
+        ),
+    ],
+)
+def test_options_without_what_they_act_on_are_refused(head, message, monkeypatch):
+    monkeypatch.setitem(ATTENTIONS, 'deaf', torch.nn.Identity)
+    with pytest.raises(InputError, match=message):
+        build(**head)
+
+
+@pytest.mark.parametrize('detach_points', [True, False])
+def test_a_later_layers_loss_reaches_the_points_of_the_one_before_where_it_may(detach_points):
+    model, batch = build(detach_points=detach_points), episodes()
+    model.forward_points(**batch)[:, -1].sum().backward()
+    first = model.keypoint_head.point_mlps[0][0].weight.grad
+    assert (first is not None and bool(first.any())) != detach_points
+
+
 def test_fgsa_starts_with_uniform_attention_on_a_ring_around_each_reference():
     fgsa = build_posenet(settings()).keypoint_head.query_miners[0].fgsa
     assert not fgsa.sampling_offsets.weight.any() and not fgsa.attention_weights.weight.any()
@@ -84,6 +109,22 @@ def test_fgsa_starts_with_uniform_attention_on_a_ring_around_each_reference():
     limit = (6 / (32 + 32)) ** 0.5  # Xavier's, of each branch's own D x D matrix
     for weight in (*fgsa.value_proj.weight.chunk(branches), *fgsa.output_weight):
         assert 0.9 * limit < weight.abs().max() <= limit
+
+
+def test_near_samples_start_on_rings_as_wide_as_the_finest_levels():
+    far, near = (
+        build_posenet(settings(near_samples=near)).keypoint_head.query_miners[0].fgsa
+        for near in (False, True)
+    )
+    levels = [(2, 2), (4, 4), (8, 8)]
+    offsets = []
+    for fgsa in (far, near):
+        points, index = torch.full((1, K, 2), 0.5), torch.zeros(1, K, 4, dtype=torch.long)
+        references = fgsa.reference_points(points, index)
+        offsets.append(fgsa.samples(torch.zeros(1, K, 32), references, levels)[0] - 0.5)
+    finest = offsets[0][..., -1:, :, :]
+    torch.testing.assert_close(offsets[1], finest.expand_as(offsets[1]))
+    assert offsets[0][..., 0, :, :].abs().max() == 2 and finest.abs().max() == 0.5
 
 
 def test_too_few_references_name_the_setting_to_raise():
@@ -143,8 +184,10 @@ def test_losses_count_the_querys_visible_keypoints_real_and_padded_apart():
         dict(initial_points='matching'),
         dict(initial_points='raw_matching'),
         dict(local_match=(0.3, 0.1)),
+        dict(compare_samples=True),
+        dict(compare_samples=True, attention='heads'),
     ],
-    ids=lambda head: '-'.join(map(str, *head.items())),
+    ids=lambda head: '-'.join(map(str, sum(head.items(), ()))),
 )
 def test_an_ablation_predicts_otherwise(head):
     batch = episodes()

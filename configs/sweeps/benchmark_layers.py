@@ -1,0 +1,13 @@
+# What may make FMMP's layers earn their keep, in the benchmark's setting: docs/variations.md.
+#   python tools/sweep.py configs/sweeps/benchmark_layers.py
+configs = {
+    'samples that start near': 'configs/benchmark/near_samples.py',
+    'samples that compare': 'configs/benchmark/compare_samples.py',
+    'both': 'configs/benchmark/near_compare_samples.py',
+    'own weights, matched': 'configs/benchmark/own_weights.py',
+    'samples that compare, matched': 'configs/benchmark/matched_compare_samples.py',
+    'gradient between layers': 'configs/benchmark/gradient_between_layers.py',
+    'head three times as fast': 'configs/benchmark/head_faster.py',
+    'head at a third': 'configs/benchmark/head_slower.py',
+    'gradient between layers, matched': 'configs/benchmark/matched_gradient_between_layers.py',
+}
