@@ -3,7 +3,7 @@
 configs = {
     'samples that start near': 'configs/benchmark/near_samples.py',
     'samples that compare': 'configs/benchmark/compare_samples.py',
-    'both': 'configs/benchmark/near_compare_samples.py',
+    'samples near that compare': 'configs/benchmark/near_compare_samples.py',
     'own weights, matched': 'configs/benchmark/own_weights.py',
     'samples that compare, matched': 'configs/benchmark/matched_compare_samples.py',
     'gradient between layers': 'configs/benchmark/gradient_between_layers.py',
