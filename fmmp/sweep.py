@@ -44,6 +44,7 @@ MISSING = '–'
 FLOORS = {'copying the support': 'copy_support', 'matching features': 'matching'}
 """Rows of what needs no training, and where results.json has their scores."""
 SUBSETS = ('train', 'val', 'test')
+RESULTS = 'results.json'
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Run:
     @property
     def results(self) -> Path:
         """The file of the test's results; its existence means that the run is finished."""
-        return self.work_dir / 'results.json'
+        return self.work_dir / RESULTS
 
     def settings(self) -> dict:
         """What the results depend on."""
@@ -96,11 +97,11 @@ class Run:
         """The checkpoint to test.
 
         Raises:
-            InputError: the best one is asked for and there is none, or another run's is missing.
+            InputError: the best one is asked for and there is none, or another run is not finished.
         """
         folder = self.trained_in or self.work_dir
-        if self.trained_in and not (folder / 'latest.pth').exists():
-            raise InputError(f'{folder}: no latest.pth: run the sweep that trains it first')
+        if self.trained_in and not (folder / RESULTS).exists():  # its latest.pth may be any epoch's
+            raise InputError(f'{folder} is not finished: run the sweep that trains it first')
         if self.checkpoint == 'latest':
             return folder / 'latest.pth'
         found = list(folder.glob('best_mPCK_epoch_*.pth'))

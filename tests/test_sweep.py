@@ -172,10 +172,12 @@ def test_a_row_that_another_sweep_trains_is_tested_only_once_it_is_trained(sweep
     scripts = Scripts()
     (failure,) = run_all(sweep, scripts).values()
     trained = tmp_path / 'work/earlier/its_row/seed1'
-    assert failure == f'{trained}: no latest.pth: run the sweep that trains it first'
+    assert failure == f'{trained} is not finished: run the sweep that trains it first'
     assert [script for script, _ in scripts.calls] == ['train.py', 'test.py']
     trained.mkdir(parents=True)
-    (trained / 'latest.pth').touch()
+    (trained / 'latest.pth').touch()  # of an epoch before the last, as far as can be told
+    assert [*run_all(sweep, Scripts()).values()] == [failure]
+    (trained / 'results.json').touch()
     again = Scripts()
     assert not run_all(sweep, again)
     mine = sweep.runs[1]
