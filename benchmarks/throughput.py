@@ -5,8 +5,8 @@ ResNet-50, 256 x 256 pixels, 70 keypoints, one shot.
     plain   the ops in plain PyTorch; testing takes pair by pair, the support through the backbone
             with each of its queries
     FMMP    the compiled ops; testing takes an episode's support once and its 15 queries together;
-            as training and testing do on the CPU, with channels last, and for testing with batch
-            norms folded into the backbone's convolutions
+            as training and testing do on the CPU, with channels last, a fused step of Adam, and for
+            testing with batch norms folded into the backbone's convolutions
 
 Both run in turn on the same random episodes, which are decoded beforehand, and medians are
 compared. For both the process keeps the memory that it frees, as tools/train.py and tools/test.py
@@ -50,6 +50,7 @@ from torchvision.transforms import functional as F
 from fmmp.analysis.parts import random_episodes
 from fmmp.apis.data import build_dataset
 from fmmp.apis.model import place_for_speed, place_for_testing
+from fmmp.apis.optimizer import build_optimizer
 from fmmp.memory import keep_freed_memory
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -98,9 +99,7 @@ def measure_training(config: Config, model: nn.Module, fast: nn.Module) -> dict[
     """Seconds a step of forward, backward and Adam: plain, FMMP, and its backbone's part."""
     episodes = vars(random_episodes(config, 'train', BATCH))
 
-    def stepper(model: nn.Module) -> Callable:
-        optimizer = torch.optim.Adam(model.parameters())
-
+    def stepper(model: nn.Module, optimizer: torch.optim.Optimizer) -> Callable:
         def step() -> None:
             optimizer.zero_grad()
             model.train_step(episodes)['loss'].backward()
@@ -108,7 +107,8 @@ def measure_training(config: Config, model: nn.Module, fast: nn.Module) -> dict[
 
         return step
 
-    plain_step = stepper(model)
+    plain_step = stepper(model, torch.optim.Adam(model.parameters()))
+    step = stepper(fast, build_optimizer(fast, config, processes=1))
 
     def plain() -> None:
         with library.plain_pytorch():
@@ -118,7 +118,7 @@ def measure_training(config: Config, model: nn.Module, fast: nn.Module) -> dict[
         maps = fast.backbone(episodes['imgs'].flatten(0, 1))
         sum(level.sum() for level in maps).backward()
 
-    return median_seconds({'plain': plain, 'FMMP': stepper(fast), 'backbone': backbone}, repeats=4)
+    return median_seconds({'plain': plain, 'FMMP': step, 'backbone': backbone}, repeats=4)
 
 
 def measure_options(config: Config, model: nn.Module, fast: nn.Module) -> dict[str, float]:

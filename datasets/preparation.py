@@ -11,7 +11,7 @@ from . import transforms  # noqa: F401 (registers what pipelines name)
 from .crop import center_and_scale
 from .padding import Drawn, place_padding
 from .settings import DataSettings
-from .structure import padded_links, shuffled_keypoints, structural_references
+from .structure import nearest_keypoints, padded_links, shuffled_keypoints
 
 
 class Preparation:
@@ -100,7 +100,7 @@ class Preparation:
             pattern = shown.tobytes()
             if settings.num_references and pattern not in known:
                 links = numbers[np.reshape(padding.chain(shown), (-1, 2)).astype(int)]
-                known[pattern], _ = structural_references(shown, links, settings.num_references)
+                known[pattern] = nearest_keypoints(shown, links, settings.num_references)
             references.append(known.get(pattern))
         tensors = {
             'imgs': torch.stack([view['img'] for view in views]),

@@ -10,6 +10,28 @@ from fmmp.errors import InputError
 def structural_references(
     visible: np.ndarray, skeleton: Sequence[Sequence[int]], count: int = 16
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Find each keypoint's nearest keypoints on the skeleton, itself first, and how far they are.
+
+    Args:
+        visible: (K,) bool.
+        skeleton: links as 0-based pairs of keypoints, each counting both ways.
+        count: number of references of a keypoint.
+
+    Returns:
+        `nearest_keypoints`, and how many links away they are (K, count) int64.
+
+    Raises:
+        ValueError: see `nearest_keypoints`.
+    """
+    nearest = nearest_keypoints(visible, skeleton, count)
+    neighbours = _visible_neighbours(visible, skeleton)
+    hops = [_hops(neighbours, found) for found in nearest.tolist()]
+    return nearest, np.array(hops, np.int64).reshape(-1, count)
+
+
+def nearest_keypoints(
+    visible: np.ndarray, skeleton: Sequence[Sequence[int]], count: int = 16
+) -> np.ndarray:
     """Find each keypoint's nearest keypoints on the skeleton, itself first.
 
     The references of a visible keypoint are found breadth-first, neighbours in the order in which
@@ -22,7 +44,7 @@ def structural_references(
         count: number of references of a keypoint.
 
     Returns:
-        The references (K, count) int64, and how many links away they are (K, count) int64.
+        (K, count) int64
 
     Raises:
         ValueError: a link is no pair or names a keypoint that is not there, ``visible`` has other
@@ -30,17 +52,9 @@ def structural_references(
     """
     if count < 1:
         raise ValueError(f'{count} references were asked for: at least 1, the keypoint itself')
-    visible, links = np.asarray(visible, bool), np.asarray(skeleton, np.int64)
-    if not links.size:
-        links = links.reshape(0, 2)
-    if visible.ndim != 1 or links.shape[1:] != (2,):
-        raise ValueError(
-            f'expected visible (K,) and links (E, 2), got {visible.shape} and {links.shape}'
-        )
-    neighbours = _visible_neighbours(visible.tolist(), links.tolist())
-    found = [_breadth_first(neighbours, keypoint, count) for keypoint in range(len(visible))]
-    table = np.array(found, np.int64).reshape(-1, 2, count)
-    return np.ascontiguousarray(table[:, 0]), np.ascontiguousarray(table[:, 1])
+    neighbours = _visible_neighbours(visible, skeleton)
+    found = [_breadth_first(neighbours, keypoint, count) for keypoint in range(len(neighbours))]
+    return np.array(found, np.int64).reshape(-1, count)
 
 
 def shuffled_keypoints(count: int, skeleton: Sequence[Sequence[int]]) -> np.ndarray:
@@ -82,10 +96,17 @@ def padded_links(skeleton: Sequence[Sequence[int]], num_links: int) -> np.ndarra
     return links
 
 
-def _visible_neighbours(visible: list[bool], links: list[list[int]]) -> list[list[int]]:
+def _visible_neighbours(visible: np.ndarray, skeleton: Sequence[Sequence[int]]) -> list[list[int]]:
     """Return where a search goes on to from each keypoint: from invisible ones, nowhere."""
-    neighbours = [[] for _ in visible]
-    for i, j in links:
+    visible, links = np.asarray(visible, bool), np.asarray(skeleton, np.int64)
+    if not links.size:
+        links = links.reshape(0, 2)
+    if visible.ndim != 1 or links.shape[1:] != (2,):
+        raise ValueError(
+            f'expected visible (K,) and links (E, 2), got {visible.shape} and {links.shape}'
+        )
+    neighbours, visible = [[] for _ in visible], visible.tolist()
+    for i, j in links.tolist():
         if not (0 <= i < len(visible) and 0 <= j < len(visible)):
             raise ValueError(f'link ({i}, {j}) names none of the {len(visible)} keypoints')
         if visible[i]:
@@ -95,21 +116,23 @@ def _visible_neighbours(visible: list[bool], links: list[list[int]]) -> list[lis
     return neighbours
 
 
-def _breadth_first(
-    neighbours: list[list[int]], start: int, count: int
-) -> tuple[list[int], list[int]]:
-    """Return ``count`` keypoints in the order of their finding, and their hops.
-
-    Places left over hold ``start``.
-    """
-    found, hops, known = [start], [0], {start}
-    for keypoint, distance in zip(found, hops, strict=True):  # both grow as keypoints are found
+def _breadth_first(neighbours: list[list[int]], start: int, count: int) -> list[int]:
+    """Return ``count`` keypoints in the order of their finding; places left over hold ``start``."""
+    found, known = [start], {start}
+    for keypoint in found:  # grows as keypoints are found
         if len(found) >= count:
             break
         for neighbour in neighbours[keypoint]:
             if neighbour not in known:
                 known.add(neighbour)
                 found.append(neighbour)
-                hops.append(distance + 1)
-    rest = max(0, count - len(found))
-    return (found + [start] * rest)[:count], (hops + [0] * rest)[:count]
+    return (found + [start] * (count - len(found)))[:count]
+
+
+def _hops(neighbours: list[list[int]], found: list[int]) -> list[int]:
+    """Return how many links away those are that `_breadth_first` found."""
+    hops = {found[0]: 0}
+    for keypoint in found:
+        for neighbour in neighbours[keypoint]:
+            hops.setdefault(neighbour, hops[keypoint] + 1)
+    return [hops[keypoint] for keypoint in found]

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 from mmcv import Config
-from mmcv.runner import build_optimizer
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
@@ -18,6 +17,7 @@ from fmmp.apis import init_model
 from fmmp.apis.data import build_dataset
 from fmmp.apis.loaders import EpisodeLoader, build_loader, loader_settings
 from fmmp.apis.model import place_for_speed, place_for_testing
+from fmmp.apis.optimizer import build_optimizer
 from fmmp.files import atomic_path
 
 from .parts import divided_by_part, random_episodes
@@ -51,7 +51,7 @@ class TrainingStep(_Run):
         noise = '' if data else ' of noise'
         self.title = f'a training step of {config.data.samples_per_gpu} episodes{noise}'
         self.model = place_for_speed(init_model(config), config, device).train()
-        self.optimizer = build_optimizer(self.model, config.optimizer)
+        self.optimizer = build_optimizer(self.model, config, processes=1)
         if data:
             dataset = build_dataset(config, 'train')
             self.loader = build_loader(dataset, **loader_settings(config.data, 'train'))

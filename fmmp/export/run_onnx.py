@@ -34,7 +34,7 @@ from fmmp.datasets.crop import (
     to_image,
 )
 from fmmp.datasets.padding import PADDINGS, place_padding
-from fmmp.datasets.structure import padded_links, structural_references
+from fmmp.datasets.structure import nearest_keypoints, padded_links
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +139,7 @@ class Estimator:
             inputs['visible'].append(visible)
             if self.settings['num_references']:
                 chained, count = placement.chain(visible), self.settings['num_references']
-                inputs['reference_index'].append(structural_references(visible, chained, count)[0])
+                inputs['reference_index'].append(nearest_keypoints(visible, chained, count))
         arrays = {name: np.stack(values) for name, values in inputs.items() if values}
         if self.settings['num_links']:
             arrays['skeleton'] = padded_links(links, self.settings['num_links'])
