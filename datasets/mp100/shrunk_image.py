@@ -99,12 +99,16 @@ def moved_annotation(annotation: dict, image: dict, plan: Plan) -> dict:
     if 'bbox' in annotation:
         x, y, w, h = annotation['bbox']
         if no_instance(annotation, image) is None:
-            # Reading clips a box and takes a pixel off its sides; what is left shall be the same.
+            # Reading clips a box and takes a pixel off its sides; what is left shall be the same. A
+            # sliver at the border would lie beyond the last pixel's centre: it is moved inside.
             x, y, w, h = clean_box(annotation['bbox'], image['width'], image['height'])
-            size = [w * scale_x + 1, h * scale_y + 1]
+            w, h = w * scale_x, h * scale_y
+            most = plan.size[0] - 1 - w, plan.size[1] - 1 - h
+            corner = [max(0, min(at)) for at in zip(plan.move(x, y), most, strict=True)]
+            size = [w + 1, h + 1]
         else:
-            size = [w * scale_x, h * scale_y]
-        result['bbox'] = [*plan.move(x, y), *(round(value, 4) for value in size)]
+            corner, size = plan.move(x, y), [w * scale_x, h * scale_y]
+        result['bbox'] = [round(value, 4) for value in (*corner, *size)]
     if annotation.get('area'):
         result['area'] = annotation['area'] * scale_x * scale_y
     values = list(annotation.get('keypoints') or ())

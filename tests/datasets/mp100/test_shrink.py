@@ -97,6 +97,20 @@ def test_crops_of_the_copy_show_the_same_at_the_same_places(source, tmp_path, op
         assert new.keypoints[1].tolist() == [0, 0]
 
 
+def test_an_object_of_which_a_sliver_is_inside_its_image_stays_one(source, tmp_path):
+    content = json.loads((source / 'unified.json').read_text())
+    content['annotations'][0]['bbox'] = [WIDTH - 1.3, *BOX[1:]]
+    content['annotations'][1]['bbox'] = [BOX[0], HEIGHT - 1.3, *BOX[2:]]
+    (source / 'unified.json').write_text(json.dumps(content))
+    run(source, tmp_path / 'out', side=80)
+    before, after = (
+        instances(file)
+        for file in (source / 'unified.json', tmp_path / 'out/annotations/unified.json')
+    )
+    assert [one.index for one in after] == [one.index for one in before]
+    assert after[0].box[2] < 1 < 30 < after[0].box[3]
+
+
 def test_what_is_only_cut_without_loss_has_the_same_crops(source, tmp_path):
     report = run(source, tmp_path / 'out', side=1000, kind='png')
     assert report['shrunk'] == 0 and report['as_they_are'] == 1
