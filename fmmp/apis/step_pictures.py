@@ -27,7 +27,7 @@ def save_steps(
 ) -> None:
     """Draw where the layers look for a pair's keypoints, the layers side by side.
 
-    In the upper row the query: a square where the keypoint was taken to be, an arrow to the
+    In the upper row the query: a square where the keypoint was taken to be, a line to the
     layer's answer, a cross at the truth, and discs at FGSA's samples, whose areas are their
     weights. Below it the (first) support, likewise; and, of layers with a local match, the query
     once more with the places of the window.

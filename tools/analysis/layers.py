@@ -18,7 +18,7 @@ from fmmp.analysis.steps import format_steps, measure
 from fmmp.analysis.tables import FORMATS
 from fmmp.apis.arguments import add_config_arguments, read_config, run
 from fmmp.apis.loaders import build_episodes
-from fmmp.apis.model import init_model, place_for_testing
+from fmmp.apis.model import init_model
 from fmmp.apis.step_pictures import save_steps
 from fmmp.cli import Progress
 from fmmp.errors import InputError
@@ -49,7 +49,7 @@ def main() -> None:
         dataset = loader.dataset
         if wrong := [p for p in args.pairs if not 0 <= p < len(dataset.pairs)]:
             raise InputError(f'--pairs {wrong[0]}: the test set has {len(dataset.pairs)} pairs')
-        model = place_for_testing(init_model(config, args.checkpoint), config, 'cpu')
+        model = init_model(config, args.checkpoint, for_testing=True)
         if not hasattr(model, 'layer_steps'):
             raise InputError(f'{type(model).__name__} has no layers that move points: name an FMMP')
         for pair in args.pairs:
