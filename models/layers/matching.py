@@ -10,7 +10,8 @@ its mean over the cells, weighted by softmax_c(z_kac).
 
 Of several supports, f_k and p_k are weighted means, since one that is like the query tells more:
 with e_s the evidence, divided by the keypoints, of the support s matched by itself, its weight is
-softmax_s(e_s / 2) over those that show k.
+softmax_s(e_s / 2) over those that show k. Its places are those of the candidate that it takes by
+itself, so that supports that are turned otherwise go together.
 """
 
 from __future__ import annotations
@@ -238,13 +239,13 @@ class Matcher(nn.Module):
             cells = described.float().flatten(3)
             found = supports.visible.any(1)
             shown = supports.visible | ~found[:, None]  # of one that none shows, its place anyway
-            evidence = self._evidence(supports, cells, described.shape[-2:])[..., None]
-            evidence = evidence.masked_fill(~shown[:, None], -math.inf)
+            evidence, places = self._alone(supports, cells, described.shape[-2:])
+            evidence = evidence[..., None].masked_fill(~shown[:, None], -math.inf)
             weights = (SHARPNESS * evidence).softmax(2)  # (B, Q, S, K)
             weights = weights[..., None]
             descriptors = (weights * supports.descriptors[:, None]).sum(2)
             similarity = F.normalize(descriptors, dim=-1) @ cells
-            points = (weights * supports.points[:, None]).sum(2)
+            points = (weights * places).sum(2)
             candidates = turned_and_mirrored(
                 points.flatten(0, 1),
                 found.repeat_interleave(points.shape[1], dim=0),
@@ -255,23 +256,34 @@ class Matcher(nn.Module):
         size = described.shape[-2:]
         return MatchedQueries(similarity.unflatten(-1, size), candidates, found)
 
-    def _evidence(self, supports: MatchedSupports, cells: Tensor, size: Sequence[int]) -> Tensor:
-        """e_s of each support for each query, (B, Q, S); of only one 0 for all, (B, 1, 1)."""
+    def _alone(
+        self, supports: MatchedSupports, cells: Tensor, size: Sequence[int]
+    ) -> tuple[Tensor, Tensor]:
+        """What each support finds by itself; of only one, nothing is to be found out.
+
+        Returns:
+            e_s for each query, (B, Q, S), and the prior places that it takes, (B, Q, S, K, 2).
+        """
         batch, shots, _ = supports.visible.shape
-        queries = cells.shape[1]
+        queries, given = cells.shape[1], supports.points[:, None]
         if shots == 1 and not torch.compiler.is_exporting():
-            return cells.new_zeros(batch, 1, 1)
+            return cells.new_zeros(batch, 1, 1), given
         visible = supports.visible.flatten(0, 1)
         candidates = turned_and_mirrored(
             supports.points.flatten(0, 1), visible, self.turns, self.mirrored
         )
         similarity = (supports.descriptors[:, :, None] @ cells[:, None]).unflatten(-1, size)
-        evidence = self._match(
+        _, places, evidence = self._match(
             similarity.flatten(0, 2),
             candidates.repeat_interleave(queries, dim=0),
             visible.repeat_interleave(queries, dim=0),
-        ).evidence.unflatten(0, (batch, shots, queries))
-        return (evidence / supports.visible.sum(-1)[..., None].clamp(min=1)).transpose(1, 2)
+        )
+        shape = (batch, shots, queries)
+        evidence = evidence.unflatten(0, shape) / supports.visible.sum(-1)[..., None].clamp(min=1)
+        is_only = supports.visible.any(-1).sum(1) == 1
+        places = places.unflatten(0, shape).transpose(1, 2)
+        places = torch.where(is_only[:, None, None, None, None], given, places)
+        return evidence.transpose(1, 2), places
 
     def forward(self, matched: MatchedQueries) -> Tensor:
         """The answers, (B, Q, K, 2) in [0, 1], of what `compare` gives."""

@@ -108,7 +108,7 @@ def test_a_keypoint_that_one_of_two_supports_shows_is_described_by_that_one():
     points = torch.rand(1, 2, K, 2)
     visible = torch.ones(1, 2, K, dtype=torch.bool)
     visible[0, 1, 3] = False
-    query = describe([torch.rand(1, 1, 6, 8, 8)])
+    query = described[:, :1]  # the first itself, which takes its own places
     both, first = (
         matcher.compare(
             matcher.encode_supports(described[:, :n], points[:, :n], visible[:, :n]), query
@@ -132,6 +132,18 @@ def test_a_support_that_is_like_the_query_counts_more():
         found = matcher(matcher.compare(supports, describe([image[:, None]])))[0, 0]
         own, mean = points[0, number], points[0].mean(0)
         assert (found - own).norm(dim=-1).mean() < 0.5 * (mean - own).norm(dim=-1).mean()
+
+
+def test_a_support_that_is_turned_is_turned_back_before_places_are_averaged():
+    torch.manual_seed(0)
+    image = torch.rand(1, 64, 8, 8)
+    described = describe([torch.stack([image, image.flip(-1, -2)], dim=1)])
+    points = torch.rand(1, K, 2) * 0.8
+    points += 0.5 - points.mean(1, keepdim=True)
+    supports = torch.stack([points, 1 - points], dim=1), torch.ones(1, 2, K, dtype=torch.bool)
+    matcher = Matcher(temperature=100.0)
+    matched = matcher.compare(matcher.encode_supports(described, *supports), described[:, :1])
+    torch.testing.assert_close(matched.candidates[:, 0, 0], points)
 
 
 def test_shares_are_those_whose_weighted_mean_is_the_answer():
