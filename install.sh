@@ -219,10 +219,10 @@ setup() {
 # then photographs, by the starter.
 # What an earlier run has finished is not done again.
 demo() {
-    local config=configs/demo/synthpose_matched.py work=work_dirs/synthpose_matched
+    local config=configs/demo/synthpose_quick.py work=work_dirs/synthpose_quick
     say 'drawing SynthPose'
     "$python" tools/dataset/make_synthetic.py data/synthpose_240 --categories 240
-    say "training: about 6 minutes on two idle cores; 'eta' is the time left"
+    say "training: about 5 minutes on two idle cores; 'eta' is the time left"
     "$python" tools/train.py "$config" --work-dir "$work" --seed 0 --auto-resume
     say 'testing on 12 categories that training has not seen'
     "$python" tools/test.py "$config" "$work/latest.pth" --out "$work/results.json" --show-dir "$work/pictures"
