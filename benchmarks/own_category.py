@@ -30,6 +30,8 @@ from fmmp.apis import Estimator, Support, init_model, train
 from fmmp.apis.finetuning import finetuning_config
 from fmmp.apis.settings.reading import read_file
 from fmmp.apis.starter import starter_config
+from fmmp.cli import run
+from fmmp.errors import InputError
 from fmmp.memory import keep_freed_memory
 
 SHOTS, CHOICES = 10, 3
@@ -101,6 +103,11 @@ def main() -> None:
     args = parse_args()
     keep_freed_memory()
     categories, instances = load_annotations(args.ann_file, allow_empty_skeleton=True)
+    if len(categories) > 1 or len(instances) <= SHOTS:
+        raise InputError(
+            f'{args.ann_file}: {len(categories)} categories and {len(instances)} instances: '
+            f'give one category with more than {SHOTS}'
+        )
     (category,) = categories.values()
     order = np.random.default_rng(args.seed).permutation([*instances])
     supports = [as_support(instances[n], category.skeleton, args.img_prefix) for n in order]
@@ -117,4 +124,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -218,7 +218,11 @@ def read_sweep(path: str | Path, root: str | Path, cfg_options: Sequence[str] = 
         if not isinstance(settings[name], (list, tuple)) or not settings[name]:
             raise InputError(f'{path}: {name} must be a list')
     trained_by = settings['trained_by']
-    if not isinstance(trained_by, dict) or not trained_by.keys() <= configs.keys():
+    if (
+        not isinstance(trained_by, dict)
+        or not trained_by.keys() <= configs.keys()
+        or not all(re.fullmatch(r'[^/]+/[^/]+', str(other)) for other in trained_by.values())
+    ):
         raise InputError(f"{path}: trained_by must be {{'row of configs': 'SWEEP/ROW', …}}")
     folders = {row: _folder(row) for row in configs}
     if len(set(folders.values())) < len(folders):

@@ -260,6 +260,7 @@ def test_floors_are_tested_once_for_all_rows_and_stand_above_them(sweep_of):
         ({'seeds': 3}, 'seeds must be a list'),
         ({'metric': 'OKS'}, "unknown metric 'OKS': choose from PCK@0.05"),
         ({'trained_by': {'other': 'sweep/base'}}, 'trained_by must be'),
+        ({'configs': {'a': str(CONFIG)}, 'trained_by': {'a': 'base'}}, 'trained_by must be'),
         ({'checkpoint': 'first'}, "'latest' or 'best'"),
         (
             {'configs': {'a': str(ROOT / 'configs/demo/synthpose.py')}, 'splits': [1]},

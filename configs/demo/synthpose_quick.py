@@ -1,4 +1,4 @@
-# synthpose_matched.py in 560 steps instead of 728, so that `bash install.sh demo` ends in ten minutes.
+# synthpose_matched.py in 560 steps instead of 728: what `bash install.sh demo` trains.
 _base_ = ['synthpose_matched.py']
 
 total_epochs = 10

@@ -183,7 +183,7 @@ export function arc(radius, part) {
 
 function hintText() {
   if (tool === 'link') {
-    return linkFrom ? `Click the keypoint to link with ${nameOf(linkFrom)}, or it again to begin elsewhere; Esc ends` : 'Click a keypoint to link from';
+    return linkFrom ? `Click the keypoint to link with ${nameOf(linkFrom)}, or the same one again to start elsewhere; Esc ends` : 'Click a keypoint to link from';
   }
   if (tool === 'box') return 'Drag a box around the object; click to remove it';
   const free = edit.unplaced();
