@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fmmp.datasets.crop import MARGIN
 from fmmp.models.episode import Episode
-from fmmp.models.layers.samples import Step
+from fmmp.models.layers.samples import Step, mean_place
 
 from .tables import format_table
 
@@ -68,11 +68,6 @@ def measure(steps: Sequence[Step], episode: Episode) -> list[dict[str, Tensor]]:
             row['support samples'] = away(step.supports, supports.points[:, None]).mean(2)
         rows.append(row)
     return [{name: values[counts] for name, values in row.items()} for row in rows]
-
-
-def mean_place(samples: Tensor) -> Tensor:
-    """The mean of places (…, N, 3) by their weights, whose sum is 1: (…, 2)."""
-    return (samples[..., :2] * samples[..., 2:]).sum(-2)
 
 
 def format_steps(batches: Sequence[Sequence[dict[str, Tensor]]], style: str = 'markdown') -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from fmmp.datasets.crop import center_and_scale, crop_image, crop_transform
 from fmmp.datasets.evaluation import TestEpisodes
-from fmmp.models.layers.samples import Step, strongest
+from fmmp.models.layers.samples import Step, mean_place, strongest
 from fmmp.visualization import BLACK, PALETTE, WHITE, captioned, contact_sheet, save_image
 
 from .images import read_image
@@ -67,7 +67,7 @@ def save_steps(
             window = step.window[0, 0].numpy()
             panel = _faded(views[1])
             _window(panel, window, chosen)
-            moved = (window[..., :2] * window[..., 2:]).sum(-2)
+            moved = mean_place(step.window)[0, 0].numpy()
             _moves(panel, before, moved, places[1], chosen)
             rows[2].append(captioned(panel, 'query: window'))
     panels = [panel for row in rows for panel in row]

@@ -49,6 +49,11 @@ class Step(NamedTuple):
     window: Tensor | None = None
 
 
+def mean_place(samples: Tensor) -> Tensor:
+    """The mean of places (…, N, 3) by their weights, whose sum is 1: (…, 2)."""
+    return (samples[..., :2] * samples[..., 2:]).sum(-2)
+
+
 def strongest(samples: Tensor, count: int = MOST) -> Tensor:
     """The samples of the largest weights, the largest first: of (…, N, 3), (…, N', 3)."""
     index = samples[..., 2].topk(min(count, samples.shape[-2])).indices

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import torch
 from fmmp.models.episode import Episode
-from fmmp.models.layers.samples import Step
+from fmmp.models.layers.samples import Step, mean_place
 from torch.utils.data import default_collate
 
-from fmmp.analysis.steps import format_steps, mean_place, measure
+from fmmp.analysis.steps import format_steps, measure
 from fmmp.apis import init_model
 from fmmp.apis.data import build_dataset
 from fmmp.apis.step_pictures import PANEL_SIZE, save_steps
