@@ -90,7 +90,8 @@ class Run:
             'options': list(self.options),
             'train_arguments': list(self.train_arguments),
             'checkpoint': self.checkpoint,
-            'trained_in': self.trained_in and str(self.trained_in),
+            # as seen from here: a moved folder, or one named in another way, is the same
+            'trained_in': self.trained_in and os.path.relpath(self.trained_in, self.work_dir),
         }
 
     def tested_checkpoint(self) -> Path:

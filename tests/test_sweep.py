@@ -186,6 +186,17 @@ def test_a_row_that_another_sweep_trains_is_tested_only_once_it_is_trained(sweep
     assert str(trained / 'latest.pth') in command
 
 
+def test_what_another_sweep_trained_may_be_named_in_another_way(sweep_of, tmp_path, monkeypatch):
+    sweep = sweep_of(trained_by={'+ mine': 'earlier/+ its row'}, seeds=[1])
+    sweep.runs[1].trained_in.mkdir(parents=True)
+    (sweep.runs[1].trained_in / 'results.json').touch()
+    assert not run_all(sweep, Scripts())
+    monkeypatch.chdir(tmp_path)
+    again = read_sweep(tmp_path / 'sweep.py', 'work')
+    scripts = Scripts()
+    assert not run_all(again, scripts) and not scripts.calls
+
+
 def test_the_best_checkpoint_is_the_latest_that_was_best(sweep_of):
     run = sweep_of(checkpoint='best').runs[0]
     with pytest.raises(InputError, match='was it validated'):

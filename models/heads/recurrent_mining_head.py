@@ -37,7 +37,8 @@ class MinedSupports(NamedTuple):
         tokens: (B, S, N, D), the images.
         visible: (B, S, K) bool.
         matched: what the queries' starting points are matched with, if they are.
-        features: (B, L, K, D), the keypoints' on each level, which layers that compare read.
+        features: (B, L, K, D), the keypoints' on each level, or (B, 1, K, D), on the finest, which
+            layers that compare read.
     """
 
     embed: Tensor
@@ -233,14 +234,13 @@ class RecurrentMiningHead(nn.Module):
             matched = self.matcher.encode_supports(described, points, visible)
             state = state._replace(matched=matched)
         if self.local_matches is not None or self.similarities is not None:
-            by_level = [
-                features_at(points.flatten(0, 1), of_level.flatten(0, 1), [size])
-                for of_level, size in zip(split_levels(tokens, levels), levels, strict=True)
-            ]
-            features = [
-                mean_over_shots(of_level.unflatten(0, points.shape[:2]), visible)
-                for of_level in by_level
-            ]
+            by_level = [*zip(split_levels(tokens, levels), levels, strict=True)]
+            if self.similarities is None:
+                by_level = by_level[-1:]  # local matches read the finest alone
+            features = []
+            for of_level, size in by_level:
+                shots = features_at(points.flatten(0, 1), of_level.flatten(0, 1), [size])
+                features.append(mean_over_shots(shots.unflatten(0, points.shape[:2]), visible))
             state = state._replace(features=torch.stack(features, dim=1))
         return state._replace(embed=self._mine_supports(0, state.embed, state, levels))
 
