@@ -9,5 +9,8 @@ configs = {
     'gradient between layers': 'configs/benchmark/gradient_between_layers.py',
     'head three times as fast': 'configs/benchmark/head_faster.py',
     'head at a third': 'configs/benchmark/head_slower.py',
+    'ResNet': 'configs/benchmark/resnet.py',
+    'ResNet, layers that compare': 'configs/benchmark/resnet_local_match.py',
+    'ResNet, matched': 'configs/benchmark/resnet_matched.py',
     'gradient between layers, matched': 'configs/benchmark/matched_gradient_between_layers.py',
 }
