@@ -1,4 +1,4 @@
-"""The demo of install.sh: SynthPose drawn, trained on and tested, as users do it.
+"""A training on SynthPose, drawn, trained on and tested as users do it.
 
 PCK@0.2 on the 12 new categories was 78.6 to 79.7 in three trainings on a CPU
 (docs/variations.md).
