@@ -72,14 +72,15 @@ PY
 
 version() { "$python" -I -c "from importlib.metadata import version; print(version('$1'))" 2>/dev/null; }
 
-# install WHAT "REQUIREMENT …" [PIP-OPTION …]: by pip, unless they are met.
+# install WHAT "REQUIREMENT …" [PIP-OPTION …]: by pip, unless they are met. Without compiling all modules,
+# which takes most of pip's time: Python compiles those that are imported.
 install() {
     local what=$1 requirements=$2
     shift 2
     # shellcheck disable=SC2086  # requirements are words
     if ! met $requirements; then
         say "installing $what"
-        "$python" -m pip install --quiet --disable-pip-version-check "$@" $requirements ||
+        "$python" -m pip install --quiet --disable-pip-version-check --no-compile "$@" $requirements ||
             die "pip could not install $what (its message is above): see to its cause, then run this again to go on"
     fi
 }
