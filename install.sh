@@ -73,7 +73,8 @@ PY
 version() { "$python" -I -c "from importlib.metadata import version; print(version('$1'))" 2>/dev/null; }
 
 # install WHAT "REQUIREMENT …" [PIP-OPTION …]: by pip, unless they are met. Without compiling all modules,
-# which takes most of pip's time: Python compiles those that are imported.
+# which takes most of pip's time: Python compiles those that are imported, once.
+unset PYTHONDONTWRITEBYTECODE
 install() {
     local what=$1 requirements=$2
     shift 2
