@@ -13,4 +13,5 @@ configs = {
     'ResNet, layers that compare': 'configs/benchmark/resnet_local_match.py',
     'ResNet, matched': 'configs/benchmark/resnet_matched.py',
     'gradient between layers, matched': 'configs/benchmark/matched_gradient_between_layers.py',
+    'bounded loss, matched': 'configs/benchmark/matched_bounded_loss.py',
 }

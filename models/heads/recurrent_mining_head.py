@@ -99,6 +99,9 @@ class RecurrentMiningHead(nn.Module):
         detach_points: let no gradient pass from a layer to the points of the one before (the
             authors' release).
         mix_loss_weight: β, weight of the padded keypoints' loss.
+        loss_bound: b: a distance d counts b (1 - exp(-d / b)) in the losses, nearly d where it is
+            small and never more than b, so that keypoints that cannot be found do not teach to
+            stay in the middle. None: d (the paper).
 
     Raises:
         InputError: an unknown attention or structure, or sizes that do not go together.
@@ -124,6 +127,7 @@ class RecurrentMiningHead(nn.Module):
         near_samples: bool = False,
         detach_points: bool = True,
         mix_loss_weight: float = 0.5,
+        loss_bound: float | None = None,
     ) -> None:
         super().__init__()
         _check_choice('attention', attention, ATTENTIONS)
@@ -143,6 +147,8 @@ class RecurrentMiningHead(nn.Module):
                 raise InputError(f'{name} is {count}: give at least 1')
         if mix_loss_weight < 0:
             raise InputError(f'mix_loss_weight is {mix_loss_weight}: give at least 0')
+        if loss_bound is not None and loss_bound <= 0:
+            raise InputError(f'loss_bound is {loss_bound}: give a distance above 0, or None')
         if local_match is not None:
             if len(local_match) != num_layers:
                 raise InputError(
@@ -164,6 +170,7 @@ class RecurrentMiningHead(nn.Module):
         self.structure = structure
         self.num_references = num_branches
         self.mix_loss_weight = mix_loss_weight
+        self.loss_bound = loss_bound
         self.detach_points = detach_points
 
         def miners() -> nn.ModuleList:
@@ -383,6 +390,8 @@ class RecurrentMiningHead(nn.Module):
             keypoints, and over the batch.
         """
         distance = (predictions - points[:, None]).abs().sum(-1)  # (B, L, K)
+        if self.loss_bound is not None:
+            distance = self.loss_bound * -torch.expm1(-distance / self.loss_bound)
         number = torch.arange(points.shape[1], device=points.device)
         real = number < num_keypoints[:, None]
 

@@ -173,6 +173,18 @@ def test_losses_count_the_querys_visible_keypoints_real_and_padded_apart():
     assert losses['mix'].tolist() == pytest.approx([0.5 * (1.0 + 0.2) / 2] * 2)
 
 
+def test_a_bounded_loss_is_the_distance_near_the_truth_and_the_bound_far_away():
+    head = build(loss_bound=0.1).keypoint_head
+    points = torch.tensor([[[0.5 + 1e-5, 0.5], [3.0, 3.0]]])
+    predictions = torch.full((1, 1, 2, 2), 0.5, requires_grad=True)
+    shown = torch.ones(1, 2, dtype=torch.bool)
+    losses = head.layer_losses(predictions, points, shown, torch.tensor([1]))
+    assert losses['real'].item() == pytest.approx(1e-5, rel=1e-2)
+    assert losses['mix'].item() == pytest.approx(0.5 * 0.1)
+    losses['mix'].sum().backward()
+    assert predictions.grad.abs().max() < 1e-6  # what is out of reach does not pull
+
+
 @pytest.mark.parametrize(
     'head',
     [

@@ -64,6 +64,7 @@ MISTAKES = [
         'model.keypoint_head.mix_loss_weight=abc',
         'model.keypoint_head.mix_loss_weight is .*a number',
     ),
+    ('model.keypoint_head.loss_bound=0', 'model.keypoint_head.loss_bound is 0'),
     ('model.keypoint_heads.num_layers=2', 'model.keypoint_heads: .*did you mean keypoint_head'),
     ('model.test_cfg.query_batch=3', 'model.test_cfg.query_batch: no such setting'),
     ('model.test_cfg.query_batch_size=0', 'model.test_cfg.query_batch_size is 0'),
