@@ -15,7 +15,7 @@ setup(
     package_dir={f'fmmp.{name}': name.replace('.', '/') for name in INSIDE},
     package_data={
         'fmmp.app': ['static/*'],
-        'fmmp.configs': ['**/*.py', '**/*.json'],
+        'fmmp.configs': ['**/*.py', '**/*.json', '**/*.safetensors'],
         'fmmp.datasets': ['**/*.json'],
     },
     # What pip installs unaided: our needs, and those of MMCV, MMPose and xtcocotools, which need

@@ -66,7 +66,7 @@ with torch.no_grad():
         torch.arange(70).repeat(1, 2, 1)[..., None].repeat(1, 1, 1, 16),
     )
 assert points.shape[2:] == (70, 2) and points.isfinite().all()
-assert starter_config().model.type == 'FeatureMatching'
+assert Path(starter_config().model.projection).is_file()
 print(folder)
 """
 
@@ -115,7 +115,11 @@ def requirements(metadata):
 def test_the_wheel_holds_every_module_config_and_data_file_under_fmmp_and_nothing_else(wheel):
     expected = {path.relative_to(ROOT).as_posix() for path in ROOT.glob('fmmp/**/*.py')}
     expected |= {path.relative_to(ROOT).as_posix() for path in ROOT.glob('fmmp/app/static/*')}
-    kinds = [('models', 'py'), *product(('datasets', 'configs'), ('py', 'json'))]
+    kinds = [
+        ('models', 'py'),
+        ('configs', 'safetensors'),
+        *product(('datasets', 'configs'), ('py', 'json')),
+    ]
     for folder, suffix in kinds:
         paths = ROOT.glob(f'{folder}/**/*.{suffix}')
         expected |= {f'fmmp/{path.relative_to(ROOT).as_posix()}' for path in paths}

@@ -10,6 +10,7 @@ import fmmp.models.backbones.timm_backbone
 import fmmp.models.detectors.capeformer
 import fmmp.models.detectors.feature_matching
 import fmmp.models.detectors.fmmp
+import fmmp.models.detectors.learned_matching
 import fmmp.models.detectors.pomnet
 import fmmp.models.detectors.pose_anything
 import fmmp.models.heads.heatmap_matching_head

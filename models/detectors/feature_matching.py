@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from mmpose.models.builder import POSENETS
 from torch import Tensor
 
+from fmmp.errors import CheckpointError
+
+from ..backbones.building import stage_channels
+from ..backbones.sources import read_weights
 from ..episode import Episode
-from ..layers.matching import MatchedSupports, Matcher, describe
+from ..layers.matching import MatchedSupports, Matcher, describe, project
 from ..layers.samples import Samples, strongest
 from .base import EpisodeDetector, Features
 
@@ -27,7 +32,12 @@ class FeatureMatching(EpisodeDetector):
         matcher: arguments of `Matcher`: temperature, prior and its candidates.
         remove_position_bias: subtract from each level what it gives at each place for images of
             noise, in the mean; the features of vision transformers hold their place in the image.
+        projection: a file, safetensors, of the matrix A that descriptors are projected by, as
+            `LearnedMatching` learns it [none].
         others: further arguments of `EpisodeDetector`.
+
+    Raises:
+        CheckpointError: the projection's file is missing, damaged or of another backbone.
     """
 
     trainable: ClassVar[bool] = False
@@ -38,12 +48,15 @@ class FeatureMatching(EpisodeDetector):
         levels: Sequence[int] | None = None,
         matcher: dict | None = None,
         remove_position_bias: bool = False,
+        projection: str | Path | None = None,
         **others: Any,
     ) -> None:
         super().__init__(backbone, **others)
         self.matcher = Matcher(**(matcher or {}))
         self.requires_grad_(False)
         self.levels = levels
+        matrix = None if projection is None else read_projection(projection, self.channels)
+        self.register_buffer('projection', matrix, persistent=False)
         self.remove_position_bias = remove_position_bias
         self._bias_of = {}  # by the images' size
 
@@ -52,7 +65,8 @@ class FeatureMatching(EpisodeDetector):
         maps = self._maps(imgs)
         if self.remove_position_bias:
             maps = [level - bias for level, bias in zip(maps, self._bias(imgs), strict=True)]
-        return [describe(maps)]
+        described = describe(maps)
+        return [described if self.projection is None else project(described, self.projection)]
 
     def encode_supports(self, features: Features, supports: Episode) -> MatchedSupports:
         """The supports' descriptors at their keypoints."""
@@ -70,6 +84,12 @@ class FeatureMatching(EpisodeDetector):
         cells = cells.expand(*shares.shape[:3], -1, -1)
         return Samples(strongest(torch.cat([cells, shares.flatten(-2)[..., None]], dim=-1)))
 
+    @property
+    def channels(self) -> int:
+        """C, of a descriptor."""
+        channels = stage_channels(self.backbone)
+        return sum(channels[level] for level in self.levels or range(len(channels)))
+
     def _maps(self, imgs: Tensor) -> list[Tensor]:
         maps = self.backbone(imgs)
         return [maps[level] for level in self.levels or range(len(maps))]
@@ -83,3 +103,20 @@ class FeatureMatching(EpisodeDetector):
             with torch.no_grad():
                 self._bias_of[key] = [level.mean(0, keepdim=True) for level in self._maps(noise)]
         return self._bias_of[key]
+
+
+def read_projection(file: str | Path, channels: int) -> Tensor:
+    """The matrix A of a projection's file, (C, C).
+
+    Raises:
+        CheckpointError: it is missing, damaged, or of descriptors of another size.
+    """
+    if not Path(file).is_file():
+        raise CheckpointError(f'{file}: no such file: name what tools/projection.py has written')
+    weights = read_weights(Path(file))
+    shape = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    if shape != {'projection': (channels, channels)}:
+        raise CheckpointError(
+            f'{file} holds {shape}, and the descriptors want a projection of {(channels, channels)}'
+        )
+    return weights['projection'].float()

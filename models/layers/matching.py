@@ -12,6 +12,9 @@ Of several supports, f_k and p_k are weighted means, since one that is like the 
 with e_s the evidence, divided by the keypoints, of the support s matched by itself, its weight is
 softmax_s(e_s / 2) over those that show k. Its places are those of the candidate that it takes by
 itself, so that supports that are turned otherwise go together.
+
+Descriptors may be projected, g ← (I + A) g / |(I + A) g|, by a matrix A that was learned
+(`expected_accuracy`).
 """
 
 from __future__ import annotations
@@ -57,6 +60,41 @@ def descriptors_at(points: Tensor, described: Tensor) -> Tensor:
     grid = 2 * points[:, :, None] - 1
     at_points = F.grid_sample(described, grid, align_corners=False)[..., 0]
     return F.normalize(at_points.transpose(1, 2), dim=-1)
+
+
+def project(described: Tensor, matrix: Tensor) -> Tensor:
+    """Descriptors (…, C, H, W) as (I + A) g, of unit length.
+
+    Args:
+        described: what `describe` gives.
+        matrix: (C, C), A.
+    """
+    with in_float32(described):
+        flat = described.float().flatten(0, -4)
+        return F.normalize(flat + F.conv2d(flat, matrix[..., None, None]), dim=1).view_as(described)
+
+
+def expected_accuracy(logits: Tensor, points: Tensor, radii: Sequence[float]) -> Tensor:
+    """How much of a keypoint's softmax over the cells lies near the truth: its expected PCK.
+
+    It never asks for more than a keypoint can give: one that cannot be found costs what any wrong
+    answer does, and nothing is won by answers between two places.
+
+    Args:
+        logits: (…, K, H, W), z_kc.
+        points: (…, K, 2) in [0, 1], the truth.
+        radii: PCK's thresholds, in sides of the image; the mean over them counts. Each falls from
+            one to zero over a cell, so that the gradient knows where it is.
+
+    Returns:
+        (…, K) in [0, 1].
+    """
+    height, width = logits.shape[-2:]
+    x, y = ((torch.arange(n).to(points) + 0.5) / n for n in (width, height))
+    to_x, to_y = points[..., 0, None] - x, points[..., 1, None] - y
+    distance = (to_y[..., None].square() + to_x[..., None, :].square()).sqrt()
+    near = sum(((r - distance) * height + 0.5).clamp(0, 1) for r in radii) / len(radii)
+    return (near * logits.flatten(-2).softmax(-1).view_as(logits)).sum((-2, -1))
 
 
 def turned_and_mirrored(points: Tensor, visible: Tensor, turns: int, mirrored: bool) -> Tensor:
@@ -295,13 +333,17 @@ class Matcher(nn.Module):
         Returns:
             (B, Q, K, H, W), softmax_c(z_kac) of the candidate that is taken.
         """
+        return self.logits(matched).flatten(-2).softmax(-1).view_as(matched.similarity)
+
+    def logits(self, matched: MatchedQueries) -> Tensor:
+        """z_kac of the candidate that is taken, (B, Q, K, H, W)."""
         similarity = matched.similarity
-        places = self._matched(matched).places.unflatten(0, similarity.shape[:2])
+        with torch.no_grad():
+            places = self._matched(matched).places.unflatten(0, similarity.shape[:2])
         x, y = ((torch.arange(n).to(places) + 0.5) / n for n in similarity.shape[:-3:-1])
         to_x, to_y = (places[..., axis, None] - cells for axis, cells in ((0, x), (1, y)))
         distance = to_y.square()[..., None] + to_x.square()[..., None, :]
-        logits = self.log_temperature.exp() * (similarity - self.log_prior.exp() * distance)
-        return logits.flatten(-2).softmax(-1).unflatten(-1, similarity.shape[-2:])
+        return self.log_temperature.exp() * (similarity - self.log_prior.exp() * distance)
 
     def _matched(self, matched: MatchedQueries) -> Match:
         queries = matched.similarity.shape[1]

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from fmmp.apis import Estimator, estimate, init_model, read_image, read_support
 from fmmp.apis.starter import starter_config
@@ -59,6 +60,8 @@ def test_the_script_alone_finds_what_the_model_finds(pictures, tmp_path):
     config = starter_config(small_config(pictures / 'data'))
     config.model.backbone = dict(type='ToyBackbone')
     config.model.matcher = dict(learned=True)
+    config.model.projection = str(tmp_path / 'projection.safetensors')
+    save_file({'projection': torch.randn(3, 3)}, config.model.projection)
     config.data.data_cfg.image_size = 32
     model = init_model(config)
     exported = exporting.export(model, tmp_path / 'exported')

@@ -14,6 +14,7 @@ from fmmp.models.layers.matching import (
 )
 from mmpose.models import build_posenet
 
+import fmmp.apis  # noqa: F401 (registers the methods)
 from fmmp.errors import InputError
 
 K = 7

@@ -1,0 +1,94 @@
+"""Matching under a projection of the features that is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from mmpose.models.builder import POSENETS
+from torch import Tensor, nn
+
+from ..episode import Episode
+from ..layers.matching import (
+    MatchedQueries,
+    descriptors_at,
+    expected_accuracy,
+    turned_and_mirrored,
+)
+from .feature_matching import FeatureMatching
+
+
+@POSENETS.register_module()
+class LearnedMatching(FeatureMatching):
+    """Learns the matrix A by which `FeatureMatching` projects its descriptors.
+
+    A is zero at first, so that training starts from matching without training, of which only A
+    changes: temperature and prior stay, and no answer can be hedged by them. Every image of an
+    episode is matched with every other, supports and query alike. What is learned is the expected
+    PCK of the cells (`expected_accuracy`), with the prior and, for the looks to tell more by
+    themselves, without it.
+
+    Args:
+        backbone: see `FeatureMatching`.
+        radii: PCK's thresholds, in sides of the crop; those of the paper, 0.05 to 0.2 of a box that
+            takes four fifths of it.
+        looks_weight: of the loss without the prior.
+        others: further arguments of `FeatureMatching`.
+    """
+
+    trainable: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        backbone: dict,
+        radii: Sequence[float] = (0.04, 0.08, 0.12, 0.16),
+        looks_weight: float = 0.5,
+        **others: Any,
+    ) -> None:
+        super().__init__(backbone, **others)
+        self.radii, self.looks_weight = radii, looks_weight
+        start = torch.zeros(self.channels, self.channels)
+        if self.projection is not None:
+            start = self.projection
+        del self.projection
+        self.projection = nn.Parameter(start)  # A
+
+    def losses_by_kind(self, episode: Episode) -> dict[str, Tensor]:
+        """One less the expected accuracy over all ordered pairs of an episode's images.
+
+        Returns:
+            ``place``, with the prior; ``looks``, without, and with its weight.
+        """
+        self._check(episode)
+        own = slice(int(episode.num_keypoints.max()))
+        points, visible = episode.points[:, :, own], episode.visible[:, :, own]
+        (described,) = self.features_of(episode.imgs, self.image_features)
+        at_points = descriptors_at(points.flatten(0, 1), described.flatten(0, 1))
+        at_points = at_points.unflatten(0, points.shape[:2])
+        candidates = turned_and_mirrored(
+            points.flatten(0, 1), visible.flatten(0, 1), self.matcher.turns, self.matcher.mirrored
+        ).unflatten(0, points.shape[:2])
+        losses, shown = [], []
+        images = range(points.shape[1])
+        for support in images:
+            others = [image for image in images if image != support]
+            similarity = torch.einsum(
+                'bkc,bqchw->bqkhw', at_points[:, support], described[:, others]
+            )
+            places = candidates[:, support, None].expand(-1, len(others), -1, -1, -1)
+            matched = MatchedQueries(similarity, places, visible[:, support])
+            looks = self.matcher.log_temperature.exp() * similarity
+            losses.append(
+                torch.stack(
+                    [
+                        1 - expected_accuracy(logits, points[:, others], self.radii)
+                        for logits in (self.matcher.logits(matched), looks)
+                    ]
+                )
+            )
+            shown.append(visible[:, support, None] & visible[:, others])
+        shown = torch.cat(shown, dim=1)
+        losses = torch.cat(losses, dim=2) * shown  # (2, B, pairs, K)
+        place, looks = losses.sum((1, 2, 3)) / shown.sum().clamp(min=1)
+        return {'place': place, 'looks': self.looks_weight * looks}

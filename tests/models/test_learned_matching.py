@@ -1,0 +1,152 @@
+"""A learned projection of the features that are matched."""
+
+import runpy
+
+import pytest
+import torch
+from fmmp.models.episode import Episode
+from fmmp.models.layers.matching import expected_accuracy
+from mmpose.models import build_posenet
+
+import fmmp.apis  # noqa: F401 (registers the methods)
+from fmmp.errors import CheckpointError, InputError
+from tests.tiny import ROOT
+
+K, CHANNELS = 5, (2 + 4 + 8) * 8  # of the ResNet below
+RADII = (0.04, 0.08, 0.12, 0.16)
+
+
+def build(method='LearnedMatching', **settings):
+    torch.manual_seed(0)
+    backbone = dict(type='ResNet', depth=18, base_channels=8, out_indices=(1, 2, 3))
+    model = build_posenet(dict(type=method, backbone=backbone, **settings))
+    return model.eval()
+
+
+def episode(images=4, queries=1):
+    generator = torch.Generator().manual_seed(1)
+    points = torch.rand(2, images, K, 2, generator=generator) * 0.8 + 0.1
+    visible = torch.ones(2, images, K, dtype=torch.bool)
+    visible[..., -1] = False  # a padded one
+    return Episode(
+        torch.randn(2, images, 3, 64, 64, generator=generator),
+        points,
+        visible,
+        num_keypoints=torch.tensor([K - 1, K - 1]),
+        num_queries=queries,
+    )
+
+
+def saved(tmp_path, matrix, name='a.safetensors'):
+    """The file that tools/projection.py writes of a checkpoint."""
+    checkpoint, out = tmp_path / 'latest.pth', tmp_path / name
+    torch.save({'state_dict': {'projection': matrix}}, checkpoint)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('sys.argv', ['projection.py', str(checkpoint), str(out)])
+        runpy.run_path(str(ROOT / 'tools/projection.py'))['main']()
+    return out
+
+
+def test_it_starts_from_matching_without_training():
+    torch.testing.assert_close(
+        build().predict(episode()), build('FeatureMatching').predict(episode())
+    )
+
+
+def test_what_was_learned_is_matched_with_by_its_file(tmp_path):
+    learned = build()
+    torch.nn.init.normal_(learned.projection, std=0.1)
+    plain = build('FeatureMatching')
+    matching = build('FeatureMatching', projection=saved(tmp_path, learned.projection.detach()))
+    assert not matching.trainable and not [n for n in matching.state_dict() if 'projec' in n]
+    found = matching.predict(episode())
+    assert torch.equal(found, learned.predict(episode()))
+    assert not torch.allclose(found, plain.predict(episode()), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ('matrix', 'message'), [(torch.zeros(7, 7), 'holds .*7, 7.*want.*112, 112'), (None, 'damaged')]
+)
+def test_a_projection_that_does_not_fit_is_refused(tmp_path, matrix, message):
+    file = tmp_path / 'x.safetensors'
+    if matrix is None:
+        file.write_bytes(b'<html>')
+    else:
+        file = saved(tmp_path, matrix)
+    with pytest.raises(CheckpointError, match=message):
+        build('FeatureMatching', projection=str(file))
+
+
+def test_a_projection_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(CheckpointError, match=r'none\.safetensors: no such file'):
+        build('FeatureMatching', projection=str(tmp_path / 'none.safetensors'))
+
+
+def test_a_checkpoint_of_something_else_has_no_projection_to_write(tmp_path, monkeypatch):
+    torch.save({'state_dict': {'weight': torch.zeros(1)}}, tmp_path / 'x.pth')
+    arguments = [str(tmp_path / 'x.pth'), str(tmp_path / 'x.safetensors')]
+    monkeypatch.setattr('sys.argv', ['projection.py', *arguments])
+    with pytest.raises(CheckpointError, match='holds no projection'):
+        runpy.run_path(str(ROOT / 'tools/projection.py'))['main']()
+    assert not (tmp_path / 'x.safetensors').exists()
+
+
+def test_training_learns_the_projection_alone_from_every_pair_of_images():
+    model, batch = build(), episode()
+    assert [n for n, p in model.named_parameters() if p.requires_grad] == ['projection']
+    optimizer = torch.optim.Adam([model.projection], lr=1e-3)
+    history = []
+    for _ in range(8):
+        losses = model.losses_by_kind(batch)
+        history.append(sum(losses.values()).item())
+        optimizer.zero_grad()
+        sum(losses.values()).backward()
+        optimizer.step()
+    assert 0 < history[0] < 1.5 and history[-1] < history[0]
+
+
+def test_a_pair_counts_where_both_images_show_a_keypoint():
+    model, batch = build(), episode(images=2)
+    shown = batch.visible.clone()
+    shown[:, 1, 1:] = False
+    one = Episode(batch.imgs, batch.points, shown, num_keypoints=batch.num_keypoints, num_queries=1)
+    moved = batch.points.clone()
+    moved[:, 1, 1:] = 0.9  # of those that the second image does not show
+    other = Episode(batch.imgs, moved, shown, num_keypoints=batch.num_keypoints, num_queries=1)
+    first, second = (model.losses_by_kind(e)['looks'].item() for e in (one, other))
+    assert first == pytest.approx(second, abs=1e-6)
+
+
+def test_what_all_images_hide_costs_nothing():
+    batch = episode()
+    nothing = Episode(
+        batch.imgs,
+        batch.points,
+        torch.zeros_like(batch.visible),
+        num_keypoints=batch.num_keypoints,
+        num_queries=1,
+    )
+    losses = build().losses_by_kind(nothing)
+    assert [value.item() for value in losses.values()] == [0, 0]
+
+
+@pytest.mark.parametrize(('share', 'expected'), [(1.0, 1.0), (0.5, 0.5), (0.0, 0.0)])
+def test_expected_accuracy_is_the_share_near_the_truth(share, expected):
+    logits = torch.full((1, 32, 32), -1e4)
+    logits[0, 10, 20] = torch.tensor(share).log().clamp(min=-1e4)  # at the truth
+    logits[0, 30, 2] = torch.tensor(1 - share).log().clamp(min=-1e4)  # far away
+    truth = torch.tensor([[20.5 / 32, 10.5 / 32]])
+    assert expected_accuracy(logits, truth, RADII).item() == pytest.approx(expected, abs=1e-3)
+
+
+def test_expected_accuracy_pays_nothing_for_an_answer_between_two_places():
+    between = torch.full((1, 32, 32), -1e4)
+    between[0, 15, 15] = 0
+    truth = torch.tensor([[2.5 / 32, 15.5 / 32]])
+    assert expected_accuracy(between, truth, RADII).item() == 0
+
+
+def test_what_cannot_be_trained_is_still_refused():
+    with pytest.raises(InputError, match='no weights to train'):
+        batch = episode()
+        build('FeatureMatching').losses(None, [], batch)
