@@ -228,7 +228,7 @@ demo() {
     "$python" tools/train.py "$config" --work-dir "$work" --seed 0 --auto-resume
     say 'testing on 12 categories that training has not seen'
     "$python" tools/test.py "$config" "$work/latest.pth" --out "$work/results.json" --show-dir "$work/pictures"
-    say 'finding keypoints on photographs, without training'
+    say 'finding keypoints on photographs, by the starter'
     "$python" tools/demo_photographs.py --out work_dirs/photographs.jpg
 }
 

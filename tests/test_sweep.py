@@ -291,7 +291,7 @@ def test_a_sweep_that_cannot_be_run_is_refused_before_it_starts(sweep_of, settin
         ('ablations', 5),
         ('benchmark', 27),
         ('benchmark_variants', 10),
-        ('benchmark_layers', 12),
+        ('benchmark_layers', 13),
         ('benchmark_categories', 4),
         ('benchmark_5shots', 6),
         ('benchmark_mouse', 6),
