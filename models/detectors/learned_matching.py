@@ -16,6 +16,7 @@ from ..layers.matching import (
     expected_accuracy,
     turned_and_mirrored,
 )
+from ..layers.precision import in_float32
 from .feature_matching import FeatureMatching
 
 
@@ -63,7 +64,13 @@ class LearnedMatching(FeatureMatching):
         self._check(episode)
         own = slice(int(episode.num_keypoints.max()))
         points, visible = episode.points[:, :, own], episode.visible[:, :, own]
+        number = torch.arange(points.shape[2], device=points.device)
+        visible = visible & (number < episode.num_keypoints[:, None])[:, None]  # none that pad
         (described,) = self.features_of(episode.imgs, self.image_features)
+        with in_float32(described):
+            return self._losses(described.float(), points, visible)
+
+    def _losses(self, described: Tensor, points: Tensor, visible: Tensor) -> dict[str, Tensor]:
         at_points = descriptors_at(points.flatten(0, 1), described.flatten(0, 1))
         at_points = at_points.unflatten(0, points.shape[:2])
         candidates = turned_and_mirrored(
