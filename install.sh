@@ -3,6 +3,7 @@
 # What is there and fits is kept: a second run asks pip for nothing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
+unset PYTHONDONTWRITEBYTECODE  # pip compiles nothing here, see `install`, and every start would again
 
 usage='usage: bash install.sh [setup] [--full]     install FMMP; --full: with mmcv-full (torch 2.0)
        bash install.sh test [PYTEST-ARGS]   install what is missing, then run the tests
@@ -73,8 +74,7 @@ PY
 version() { "$python" -I -c "from importlib.metadata import version; print(version('$1'))" 2>/dev/null; }
 
 # install WHAT "REQUIREMENT …" [PIP-OPTION …]: by pip, unless they are met. Without compiling all modules,
-# which takes most of pip's time: Python compiles those that are imported, once.
-unset PYTHONDONTWRITEBYTECODE
+# which takes most of pip's time: Python compiles those that are imported.
 install() {
     local what=$1 requirements=$2
     shift 2

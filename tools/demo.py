@@ -6,7 +6,7 @@ Examples:
     python tools/demo.py CONFIG CHECKPOINT --support cat.jpg --keypoints cat.json \\
         --queries lion.jpg tiger.jpg --out-dir pictures
 
-Without a config and a checkpoint, the starter finds them, which needs no training.
+Without a config and a checkpoint, the starter finds them, which needs no training of yours.
 """
 
 import argparse

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Find keypoints on photographs that installed packages hold, by the starter: no training.
+"""Find keypoints on photographs that installed packages hold, by the starter.
 
 Of each kind one picture is annotated; its keypoints are looked for in three others: of another
 person, or the same one turned, mirrored, darkened or closer, where the truth is known from that.

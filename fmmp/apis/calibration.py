@@ -27,7 +27,7 @@ from fmmp.errors import InputError
 from fmmp.files import write_json
 
 from .data import data_settings
-from .starter import STARTER, is_trained, starter_config, starter_file
+from .starter import STARTER, is_trained, matching_config, starter_config, starter_file
 
 TOLERANCE = 0.1  # of the longer side of the box: what is nearer is right
 SUFFIX = '.calibration.json'
@@ -137,7 +137,8 @@ def uncalibrated(evidence: Mapping[str, np.ndarray]) -> np.ndarray:
 def calibration_file(config: Config, checkpoint: str | Path | None) -> Path | None:
     """Where a model's calibration is stored: beside the checkpoint, or the config without one.
 
-    A config with the starter's model and size of images has the starter's.
+    A config with the model and size of images of the starter, or of matching without training, has
+    that one's.
 
     Args:
         config: the config, as it was before ``starter`` was resolved or after.
@@ -152,15 +153,15 @@ def calibration_file(config: Config, checkpoint: str | Path | None) -> Path | No
         return Path(checkpoint).resolve().with_suffix(SUFFIX)
     if is_trained(config):
         return None
-    if _is_starter(config):
-        return starter_file().with_suffix(SUFFIX)
+    for own in (starter_config(), matching_config()):
+        if _is_alike(config, own):
+            return Path(own.filename).with_suffix(SUFFIX)
     return Path(config.filename).with_suffix(SUFFIX) if config.filename else None
 
 
-def _is_starter(config: Config) -> bool:
-    starter = starter_config()
-    sizes = {data_settings(one).image_size for one in (config, starter) if one.data.get('test')}
-    return config.model == starter.model and len(sizes) == 1
+def _is_alike(config: Config, own: Config) -> bool:
+    sizes = {data_settings(one).image_size for one in (config, own) if one.data.get('test')}
+    return config.model == own.model and len(sizes) == 1
 
 
 def find_calibration(config: Config, checkpoint: str | Path | None) -> Calibration | None:

@@ -37,8 +37,8 @@ def starter_file() -> Path:
     return _configs() / _STARTER
 
 
-def matching_config(config: Config) -> Config:
-    """The config of the second floor: matching without training, on a config's test data."""
+def matching_config(config: Config | None = None) -> Config:
+    """The config of the second floor: matching without training, as `starter_config`."""
     return _with_data(MATCHING, config)
 
 
@@ -70,7 +70,7 @@ def require_checkpoint(config: Config, checkpoint: str | Path | None) -> None:
     if checkpoint is None and is_trained(config):
         raise InputError(
             f'{config.model.type} is trained and needs a checkpoint: name one behind the config, '
-            f'or `{STARTER}` to find keypoints without training'
+            f'or `{STARTER}` to find keypoints without a training of your own'
         )
 
 

@@ -1,4 +1,4 @@
-"""Matching of a backbone's features without training: a second floor beside copying."""
+"""Matching of a backbone's features: without training, a second floor beside copying."""
 
 from __future__ import annotations
 
@@ -60,6 +60,12 @@ class FeatureMatching(EpisodeDetector):
         self.remove_position_bias = remove_position_bias
         self._bias_of = {}  # by the images' size
 
+    def train(self, mode: bool = True) -> FeatureMatching:
+        """Set the mode, of all but the backbone: its running means stay, as the weights do."""
+        super().train(mode)
+        self.backbone.eval()
+        return self
+
     def image_features(self, imgs: Tensor) -> Features:
         """One map of descriptors of unit length, (B, C, H, W)."""
         maps = self._maps(imgs)
@@ -114,6 +120,8 @@ def read_projection(file: str | Path, channels: int) -> Tensor:
     if not Path(file).is_file():
         raise CheckpointError(f'{file}: no such file: name what tools/projection.py has written')
     weights = read_weights(Path(file))
+    if not all(tensor.isfinite().all() for tensor in weights.values()):
+        raise CheckpointError(f'{file} holds numbers that are not finite: fetch it again')
     shape = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     if shape != {'projection': (channels, channels)}:
         raise CheckpointError(

@@ -9,6 +9,8 @@ import torch
 from mmpose.models.builder import POSENETS
 from torch import Tensor, nn
 
+from fmmp.errors import InputError
+
 from ..episode import Episode
 from ..layers.matching import (
     MatchedQueries,
@@ -35,7 +37,10 @@ class LearnedMatching(FeatureMatching):
         radii: PCK's thresholds, in sides of the crop; those of the paper, 0.05 to 0.2 of a box that
             takes four fifths of it.
         looks_weight: of the loss without the prior.
-        others: further arguments of `FeatureMatching`.
+        others: further arguments of `FeatureMatching`; A starts from ``projection``, if given.
+
+    Raises:
+        InputError: radii or a weight that mean nothing.
     """
 
     trainable: ClassVar[bool] = True
@@ -48,11 +53,15 @@ class LearnedMatching(FeatureMatching):
         **others: Any,
     ) -> None:
         super().__init__(backbone, **others)
+        if not isinstance(radii, Sequence) or not radii or min(radii) <= 0:
+            raise InputError(f'radii is {radii!r}: give numbers above 0')
+        if looks_weight < 0:
+            raise InputError(f'looks_weight is {looks_weight}: give at least 0')
         self.radii, self.looks_weight = radii, looks_weight
         start = torch.zeros(self.channels, self.channels)
         if self.projection is not None:
             start = self.projection
-        del self.projection
+        del self.projection  # a buffer, of what does not learn
         self.projection = nn.Parameter(start)  # A
 
     def losses_by_kind(self, episode: Episode) -> dict[str, Tensor]:

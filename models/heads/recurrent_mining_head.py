@@ -101,7 +101,8 @@ class RecurrentMiningHead(nn.Module):
         mix_loss_weight: β, weight of the padded keypoints' loss.
         loss_bound: b: a distance d counts b (1 - exp(-d / b)) in the losses, nearly d where it is
             small and never more than b, so that keypoints that cannot be found do not teach to
-            stay in the middle. None: d (the paper).
+            stay in the middle; the points should start near, see ``initial_points``. None: d (the
+            paper).
 
     Raises:
         InputError: an unknown attention or structure, or sizes that do not go together.
@@ -387,7 +388,7 @@ class RecurrentMiningHead(nn.Module):
 
         Returns:
             ``real``, and ``mix`` with its weight β, (L,): each layer's mean over an image's visible
-            keypoints, and over the batch.
+            keypoints, and over the batch, of distances that ``loss_bound`` may bound.
         """
         distance = (predictions - points[:, None]).abs().sum(-1)  # (B, L, K)
         if self.loss_bound is not None:

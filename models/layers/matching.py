@@ -1,4 +1,4 @@
-"""Matching: keypoints by the similarity of features and a prior on their place, without training.
+"""Matching: keypoints by the similarity of features and a prior on their place.
 
 A keypoint k with support feature f_k is looked for in the query's cells c, of features g_c. Under
 the candidate a for the keypoints' prior places, p_ka, cell c has the logit
@@ -70,8 +70,18 @@ def project(described: Tensor, matrix: Tensor) -> Tensor:
         matrix: (C, C), A.
     """
     with in_float32(described):
-        flat = described.float().flatten(0, -4)
-        return F.normalize(flat + F.conv2d(flat, matrix[..., None, None]), dim=1).view_as(described)
+        identity = torch.eye(len(matrix), device=matrix.device)
+        moved = (identity + matrix) @ described.float().flatten(
+            -2
+        )  # a sum apart takes as long again
+        return F.normalize(moved, dim=-2).view_as(described)
+
+
+def square_distances(points: Tensor, size: Sequence[int]) -> Tensor:
+    """Squared distances of points (…, 2) in [0, 1] to the cells of a map of H, W: (…, H, W)."""
+    x, y = ((torch.arange(n).to(points) + 0.5) / n for n in reversed(size))
+    to_x, to_y = points[..., 0, None] - x, points[..., 1, None] - y
+    return to_y[..., None].square() + to_x[..., None, :].square()
 
 
 def expected_accuracy(logits: Tensor, points: Tensor, radii: Sequence[float]) -> Tensor:
@@ -89,11 +99,9 @@ def expected_accuracy(logits: Tensor, points: Tensor, radii: Sequence[float]) ->
     Returns:
         (…, K) in [0, 1].
     """
-    height, width = logits.shape[-2:]
-    x, y = ((torch.arange(n).to(points) + 0.5) / n for n in (width, height))
-    to_x, to_y = points[..., 0, None] - x, points[..., 1, None] - y
-    distance = (to_y[..., None].square() + to_x[..., None, :].square()).sqrt()
-    near = sum(((r - distance) * height + 0.5).clamp(0, 1) for r in radii) / len(radii)
+    size = logits.shape[-2:]
+    distance = square_distances(points, size).sqrt()
+    near = sum(((r - distance) * size[0] + 0.5).clamp(0, 1) for r in radii) / len(radii)
     return (near * logits.flatten(-2).softmax(-1).view_as(logits)).sum((-2, -1))
 
 
@@ -340,9 +348,7 @@ class Matcher(nn.Module):
         similarity = matched.similarity
         with torch.no_grad():
             places = self._matched(matched).places.unflatten(0, similarity.shape[:2])
-        x, y = ((torch.arange(n).to(places) + 0.5) / n for n in similarity.shape[:-3:-1])
-        to_x, to_y = (places[..., axis, None] - cells for axis, cells in ((0, x), (1, y)))
-        distance = to_y.square()[..., None] + to_x.square()[..., None, :]
+        distance = square_distances(places, similarity.shape[-2:])
         return self.log_temperature.exp() * (similarity - self.log_prior.exp() * distance)
 
     def _matched(self, matched: MatchedQueries) -> Match:

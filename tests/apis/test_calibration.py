@@ -11,7 +11,8 @@ from fmmp.apis import Estimator, init_model
 from fmmp.apis import test as evaluate
 from fmmp.apis.calibrate import held_out, judge, measure
 from fmmp.apis.calibration import Calibration, calibration_file, digest
-from fmmp.apis.starter import starter_config
+from fmmp.apis.settings.reading import read_file
+from fmmp.apis.starter import matching_config, starter_config
 from fmmp.checkpoints import save_atomically
 from fmmp.errors import InputError
 from tests.apis.test_estimator import instances
@@ -73,6 +74,14 @@ def test_the_starter_is_calibrated_whichever_way_it_is_named(dataset):
     found = calibration_file(config, 'starter')
     assert found.is_file()
     assert calibration_file(starter_config(config), None) == found
+    floor = calibration_file(matching_config(config), None)
+    assert floor.is_file() and floor != found
+    assert (
+        calibration_file(
+            read_file(ROOT / 'configs/matching/efficientnet_lite0_mp100_split1.py'), None
+        )
+        == floor
+    )
     smaller = starter_config(config)
     smaller.data.data_cfg.image_size = 128  # of which nothing was fitted
     assert calibration_file(smaller, None) != found

@@ -1,6 +1,7 @@
 """A learned projection of the features that are matched."""
 
 import runpy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ import fmmp.apis  # noqa: F401 (registers the methods)
 from fmmp.errors import CheckpointError, InputError
 from tests.tiny import ROOT
 
-K, CHANNELS = 5, (2 + 4 + 8) * 8  # of the ResNet below
+K = 5
 RADII = (0.04, 0.08, 0.12, 0.16)
 
 
@@ -65,7 +66,12 @@ def test_what_was_learned_is_matched_with_by_its_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('matrix', 'message'), [(torch.zeros(7, 7), 'holds .*7, 7.*want.*112, 112'), (None, 'damaged')]
+    ('matrix', 'message'),
+    [
+        (torch.zeros(7, 7), 'holds .*7, 7.*want.*112, 112'),
+        (torch.full((112, 112), torch.nan), 'not finite'),
+        (None, 'damaged'),
+    ],
 )
 def test_a_projection_that_does_not_fit_is_refused(tmp_path, matrix, message):
     file = tmp_path / 'x.safetensors'
@@ -109,24 +115,60 @@ def test_a_pair_counts_where_both_images_show_a_keypoint():
     model, batch = build(), episode(images=2)
     shown = batch.visible.clone()
     shown[:, 1, 1:] = False
-    one = Episode(batch.imgs, batch.points, shown, num_keypoints=batch.num_keypoints, num_queries=1)
+    one = replace(batch, visible=shown)
     moved = batch.points.clone()
     moved[:, 1, 1:] = 0.9  # of those that the second image does not show
-    other = Episode(batch.imgs, moved, shown, num_keypoints=batch.num_keypoints, num_queries=1)
+    other = replace(one, points=moved)
     first, second = (model.losses_by_kind(e)['looks'].item() for e in (one, other))
     assert first == pytest.approx(second, abs=1e-6)
 
 
+def test_keypoints_that_pad_count_nowhere():
+    batch = episode()
+    padded = replace(batch, visible=torch.ones_like(batch.visible))
+    more = replace(padded, num_keypoints=torch.tensor([K - 1, K]))
+    model = build()
+    plain, other = (model.losses_by_kind(one) for one in (batch, padded))
+    assert {k: v.item() for k, v in plain.items()} == {k: v.item() for k, v in other.items()}
+    moved = more.points.clone()
+    moved[0, :, -1] = 0.5  # where the other category of the batch has a keypoint
+    for kind, value in model.losses_by_kind(more).items():
+        assert value.item() == model.losses_by_kind(replace(more, points=moved))[kind].item()
+
+
+def test_it_learns_in_float32_whatever_the_precision():
+    model = build()
+    with torch.autocast('cpu', torch.bfloat16):
+        losses = model.losses_by_kind(episode())
+        sum(losses.values()).backward()
+    assert {value.dtype for value in losses.values()} == {torch.float32}
+    assert model.projection.grad.isfinite().all()
+
+
+def test_training_leaves_the_backbones_running_means():
+    model = build().train()
+    before = {name: value.clone() for name, value in model.backbone.state_dict().items()}
+    model.losses_by_kind(episode())
+    after = model.backbone.state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+@pytest.mark.parametrize(
+    ('setting', 'message'),
+    [
+        (dict(radii=()), 'radii is .*above 0'),
+        (dict(radii=0.1), 'radii is .*above 0'),
+        (dict(looks_weight=-1), 'looks_weight is -1'),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(setting, message):
+    with pytest.raises(InputError, match=message):
+        build(**setting)
+
+
 def test_what_all_images_hide_costs_nothing():
     batch = episode()
-    nothing = Episode(
-        batch.imgs,
-        batch.points,
-        torch.zeros_like(batch.visible),
-        num_keypoints=batch.num_keypoints,
-        num_queries=1,
-    )
-    losses = build().losses_by_kind(nothing)
+    losses = build().losses_by_kind(replace(batch, visible=torch.zeros_like(batch.visible)))
     assert [value.item() for value in losses.values()] == [0, 0]
 
 
