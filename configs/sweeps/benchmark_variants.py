@@ -4,6 +4,7 @@ configs = {
     'start from a match': 'configs/benchmark/raw_matching.py',
     'layers that compare': 'configs/benchmark/local_match.py',
     'both, crops of 192 pixels': 'configs/benchmark/fmmp_matched_192.py',
+    'both, crops of 256 pixels': 'configs/benchmark/fmmp_matched_256.py',
     'attention: heads': 'configs/benchmark/attention_heads.py',
     'structure: self': 'configs/benchmark/structure_self.py',
     'structure: full': 'configs/benchmark/structure_full.py',

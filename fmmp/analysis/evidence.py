@@ -137,23 +137,29 @@ def collect(sweep: Sweep) -> Evidence:
 
 
 def join(evidence: Mapping[str, Evidence]) -> Evidence:
-    """Put the rows of several files together.
+    """Put the rows of several files together; a row's seeds may stand in several of them.
 
     Args:
         evidence: of the same pairs, by its file's name.
 
     Raises:
-        InputError: the pairs are not the same, or a row stands in two files.
+        InputError: the pairs are not the same, or a row's seed stands in two files.
     """
     (first, joined), *others = evidence.items()
     for file, other in others:
         if (other.pairs, other.categories) != (joined.pairs, joined.categories):
             raise InputError(f'{file}: its pairs are not those of {first}: give it its own table')
-        if twice := [row for row in other.scores if row in joined.scores]:
-            raise InputError(f'{file}: {twice[0]!r} stands in a file before it too: rename one')
+        scores = dict(joined.scores)
+        for row, by_seed in other.scores.items():
+            known = scores.get(row, {})
+            if twice := sorted(known.keys() & by_seed.keys()):
+                raise InputError(
+                    f'{file}: {row!r}, seed {twice[0]}, stands in a file before it too: rename one'
+                )
+            scores[row] = {**known, **by_seed}
         joined = replace(
             joined,
-            scores={**joined.scores, **other.scores},
+            scores=scores,
             floors={**other.floors, **joined.floors},
         )
     return joined

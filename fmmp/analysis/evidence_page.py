@@ -5,7 +5,8 @@ Whatever stands between the two comments is made anew:
     <!-- evidence: results/benchmark.json | base; + mixup padding | against: above -->
     <!-- end -->
 
-Several files, `ONE.json, OTHER.json`, give one table if their pairs are the same. Rows are named in
+Several files, `ONE.json, OTHER.json`, give one table if their pairs are the same; a row's seeds may
+stand in several. Rows are named in
 order, those of the floors too, and shown by another name if `ROW = NAME` says so; `against` is the
 row whose scores are subtracted, or `above`, the row above. A figure of the same rows stands below
 the table if `figure: FILE` asks, or `curve: FILE` where the names are numbers.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -11,12 +12,14 @@ from torch import Tensor
 
 from fmmp.errors import InputError
 
+from ..backbones.building import stage_channels
 from ..episode import Episode
 from ..heads.recurrent_mining_head import MinedSupports
 from ..layers.features import Levels, join_levels
-from ..layers.matching import describe
+from ..layers.matching import describe, project
 from ..layers.samples import Samples, Step
 from .base import EpisodeDetector, Features
+from .feature_matching import read_projection
 from .fmmp_release import FMMPRelease
 
 
@@ -32,7 +35,14 @@ class FMMP(EpisodeDetector):
         neck: see `EpisodeDetector`.
         keypoint_head: config of the head; its ``embed_dims`` and ``num_levels`` follow from the
             neck unless given.
+        projection: a file, safetensors, of the matrix that the backbone's own features are
+            projected by where queries' starting points are matched by them (`LearnedMatching`);
+            it does not train [none].
         others: further arguments of `EpisodeDetector`.
+
+    Raises:
+        InputError: sizes that do not go together, or a projection that nothing would read.
+        CheckpointError: the projection's file is missing, damaged or of another backbone.
     """
 
     parts: ClassVar = {
@@ -42,7 +52,14 @@ class FMMP(EpisodeDetector):
     }
     release = FMMPRelease()
 
-    def __init__(self, backbone: dict, neck: dict, keypoint_head: dict, **others: Any) -> None:
+    def __init__(
+        self,
+        backbone: dict,
+        neck: dict,
+        keypoint_head: dict,
+        projection: str | Path | None = None,
+        **others: Any,
+    ) -> None:
         super().__init__(backbone, neck, **others)
         sizes = {'embed_dims': self.neck.out_channels, 'num_levels': self.neck.num_levels}
         for name, size in sizes.items():
@@ -53,6 +70,14 @@ class FMMP(EpisodeDetector):
                 )
         self.keypoint_head = builder.build_head({**keypoint_head, **sizes})
         self.num_references = self.keypoint_head.num_references
+        if projection is not None:
+            if self.keypoint_head.initial_points != 'raw_matching':
+                raise InputError(
+                    "a projection is of the backbone's features: set "
+                    "model.keypoint_head.initial_points='raw_matching', or leave it out"
+                )
+            projection = read_projection(projection, sum(stage_channels(self.backbone)))
+        self.register_buffer('projection', projection)
 
     def image_features(self, imgs: Tensor) -> Features:
         """The neck's levels; behind them what queries' starting points are matched by, if any."""
@@ -60,7 +85,13 @@ class FMMP(EpisodeDetector):
         levels = self.neck(maps)
         matched_by = {'center': [], 'matching': levels[-1:], 'raw_matching': maps}
         maps = matched_by[self.keypoint_head.initial_points]
-        return [*levels, describe(maps)] if maps else levels
+        if not maps:
+            return levels
+        described = describe(maps)
+        return [
+            *levels,
+            described if self.projection is None else project(described, self.projection),
+        ]
 
     def encode_supports(self, features: Features, supports: Episode) -> MinedSupports:
         """Embeddings of the supports' keypoints, mined once."""

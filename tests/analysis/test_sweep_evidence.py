@@ -176,9 +176,18 @@ def test_files_of_the_same_pairs_are_joined_into_one_table_and_a_curve(tmp_path)
         fill_page(page)
 
 
-def test_files_of_other_pairs_or_with_the_same_row_are_not_joined():
+def test_seeds_of_a_row_are_joined_from_several_files():
+    first = evidence_of(mine=np.ones((1, 2, 3)), other=np.ones((1, 2, 3)))
+    more = replace(first, scores={'mine': {'2': {'mPCK': np.full((2, 3), 4.0)}}})
+    joined = join({'a.json': first, 'b.json': more})
+    assert joined.seeds('mine') == ['0', '2'] and joined.seeds('other') == ['0']
+    assert joined.of('mine', 'mPCK').mean((1, 2)).tolist() == [1, 4]
+    assert first.seeds('mine') == ['0']
+
+
+def test_files_of_other_pairs_or_with_the_same_seed_are_not_joined():
     one = evidence_of(mine=np.ones((1, 2, 3)))
-    with pytest.raises(InputError, match="b.json: 'mine' stands in a file before it"):
+    with pytest.raises(InputError, match="b.json: 'mine', seed 0, stands in a file before it"):
         join({'a.json': one, 'b.json': one})
     other = replace(evidence_of(other=np.ones((1, 2, 3))), pairs='others')
     with pytest.raises(InputError, match='b.json: its pairs are not those of a.json'):

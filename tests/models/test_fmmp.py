@@ -3,6 +3,7 @@ import torch
 from fmmp.models.episode import Episode
 from fmmp.models.layers.fgsa import ATTENTIONS
 from mmpose.models import build_posenet
+from safetensors.torch import save_file
 
 from fmmp.apis.model import place
 from fmmp.errors import InputError
@@ -64,6 +65,36 @@ def test_matched_starts_are_where_features_match_and_their_parameters_learn(init
     inside = ((batch['points'][:, 0] - 0.5).abs() < 0.4).all(-1)
     error = (found - batch['points'][:, 0]).abs().amax(-1)
     assert error[visible & inside].median() < 1 / 16  # half a cell of the finest level's eight
+
+
+def projection(tmp_path, matrix):
+    file = tmp_path / 'projection.safetensors'
+    save_file({'projection': matrix}, file)
+    return str(file)
+
+
+def test_raw_matches_go_by_a_learned_projection_which_checkpoints_hold(tmp_path):
+    torch.manual_seed(1)
+    file = projection(tmp_path, 0.1 * torch.randn(896, 896))
+    config = settings(initial_points='raw_matching')  # fresh layers do not move
+    projected = build_posenet(dict(config, projection=file)).eval()
+    matching = dict(type='FeatureMatching', backbone=config['backbone'], projection=file)
+    matching = build_posenet(matching).eval()
+    matching.backbone.load_state_dict(projected.backbone.state_dict())
+    batch = episodes()
+    found = projected.forward_points(**batch)[:, -1]
+    torch.testing.assert_close(found, matching.forward_points(**batch)[:, 0], atol=1e-4, rtol=0)
+    with torch.no_grad():
+        projected.projection.zero_()
+    assert not torch.allclose(projected.forward_points(**batch)[:, -1], found, atol=1e-3)
+    assert 'projection' in projected.state_dict()
+    assert 'projection' not in dict(projected.named_parameters())
+
+
+def test_a_projection_without_raw_matches_is_refused(tmp_path):
+    file = projection(tmp_path, torch.zeros(896, 896))
+    with pytest.raises(InputError, match=r"initial_points='raw_matching'"):
+        build_posenet(dict(settings(), projection=file))
 
 
 @pytest.mark.parametrize(
