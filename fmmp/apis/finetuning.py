@@ -47,7 +47,7 @@ def finetuning_config(
     """
     if str(checkpoint) == STARTER or not is_trained(config):
         raise InputError(
-            'the starter has no weights to train: give it all pictures as shots, tools/estimate.py '
+            'the starter is not fine-tuned: give it all pictures as shots, tools/estimate.py '
             'cat_*.jpg pictures/, which gains more than training does; or fine-tune a checkpoint '
             'that was trained, such as that of tools/train.py configs/demo/synthpose.py'
         )

@@ -24,23 +24,24 @@ from .feature_matching import FeatureMatching
 
 @POSENETS.register_module()
 class LearnedMatching(FeatureMatching):
-    """Learns the matrix A by which `FeatureMatching` projects its descriptors.
+    """Learns the matrix A by which `FeatureMatching` projects its descriptors, and the backbone.
 
-    A is zero at first, so that training starts from matching without training, of which only A
-    changes: temperature and prior stay, and no answer can be hedged by them. Every image of an
-    episode is matched with every other, supports and query alike. What is learned is the expected
-    PCK of the cells (`expected_accuracy`), with the prior and, for the looks to tell more by
-    themselves, without it.
+    A is zero at first, so that training starts from matching without training, of which only the
+    features change: temperature and prior stay, and no answer can be hedged by them. Every image of
+    an episode is matched with every other, supports and query alike. What is learned is the
+    expected PCK of the cells (`expected_accuracy`), with the prior and, for the looks to tell more
+    by themselves, without it.
 
     Args:
         backbone: see `FeatureMatching`.
         radii: PCK's thresholds, in sides of the crop; those of the paper, 0.05 to 0.2 of a box that
             takes four fifths of it.
         looks_weight: of the loss without the prior.
+        learn_backbone: whether the backbone learns too; the running means of its batch norms stay.
         others: further arguments of `FeatureMatching`; A starts from ``projection``, if given.
 
     Raises:
-        InputError: radii or a weight that mean nothing.
+        InputError: radii or a weight that mean nothing, or a frozen backbone that is to learn.
     """
 
     trainable: ClassVar[bool] = True
@@ -50,6 +51,7 @@ class LearnedMatching(FeatureMatching):
         backbone: dict,
         radii: Sequence[float] = (0.04, 0.08, 0.12, 0.16),
         looks_weight: float = 0.5,
+        learn_backbone: bool = False,
         **others: Any,
     ) -> None:
         super().__init__(backbone, **others)
@@ -57,6 +59,11 @@ class LearnedMatching(FeatureMatching):
             raise InputError(f'radii is {radii!r}: give numbers above 0')
         if looks_weight < 0:
             raise InputError(f'looks_weight is {looks_weight}: give at least 0')
+        if learn_backbone and backbone.get('frozen'):
+            raise InputError(
+                'learn_backbone: a frozen one does not: set model.backbone.frozen=False'
+            )
+        self.backbone.requires_grad_(learn_backbone)
         self.radii, self.looks_weight = radii, looks_weight
         start = torch.zeros(self.channels, self.channels)
         if self.projection is not None:

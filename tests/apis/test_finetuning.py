@@ -61,6 +61,6 @@ def test_the_starter_has_nothing_to_train_and_the_message_says_what_to_do(
         (tiny_config(small_dataset), 'starter'),
         (starter_config(tiny_config(small_dataset)), 'x.pth'),
     ):
-        with pytest.raises(InputError, match=r'no weights to train: .* as shots, .* or fine-tune'):
+        with pytest.raises(InputError, match=r'is not fine-tuned: .* as shots, .* or fine-tune'):
             finetuning_config(config, checkpoint, pictures, tmp_path / 'none')
     assert not (tmp_path / 'none').exists()

@@ -111,6 +111,48 @@ def test_training_learns_the_projection_alone_from_every_pair_of_images():
     assert 0 < history[0] < 1.5 and history[-1] < history[0]
 
 
+def test_a_backbone_learns_where_it_is_asked_to():
+    model = build(learn_backbone=True).train()
+    before = {name: value.clone() for name, value in model.backbone.state_dict().items()}
+    sum(model.losses_by_kind(episode()).values()).backward()
+    torch.optim.SGD(model.parameters(), lr=1.0).step()
+    after = model.backbone.state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert {'conv1.weight', 'layer3.1.bn2.weight'} <= changed
+    assert not [name for name in changed if 'running' in name]
+
+
+def test_a_frozen_backbone_that_is_to_learn_is_refused():
+    backbone = dict(type='TimmBackbone', model='tf_efficientnet_lite0', frozen=True)
+    with pytest.raises(InputError, match='learn_backbone: a frozen one does not'):
+        build_posenet(dict(type='LearnedMatching', backbone=backbone, learn_backbone=True))
+
+
+def test_what_a_backbone_has_learned_is_kept_in_half_precision(tmp_path, monkeypatch):
+    timm = dict(type='TimmBackbone', model='tf_efficientnet_lite0')
+    torch.manual_seed(0)
+    learned = build_posenet(dict(type='LearnedMatching', backbone=timm, learn_backbone=True))
+    torch.nn.init.normal_(learned.projection, std=0.1)
+    files = [str(tmp_path / name) for name in ('x.pth', 'a.safetensors', 'b.safetensors')]
+    torch.save({'state_dict': learned.state_dict()}, files[0])
+    monkeypatch.setattr('sys.argv', ['projection.py', *files[:2], '--backbone', files[2]])
+    runpy.run_path(str(ROOT / 'tools/projection.py'))['main']()
+    kept = dict(timm, weights=files[2], frozen=True)
+    matching = build_posenet(dict(type='FeatureMatching', backbone=kept, projection=files[1]))
+    imgs = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    (expected,), (found,) = (m.eval().image_features(imgs) for m in (learned, matching))
+    torch.testing.assert_close(found, expected, atol=5e-3, rtol=0)
+
+
+def test_a_checkpoint_without_a_backbone_has_none_to_write(tmp_path, monkeypatch):
+    torch.save({'state_dict': {'projection': torch.zeros(2, 2)}}, tmp_path / 'x.pth')
+    files = [str(tmp_path / name) for name in ('x.pth', 'a.safetensors', 'b.safetensors')]
+    monkeypatch.setattr('sys.argv', ['projection.py', *files[:2], '--backbone', files[2]])
+    with pytest.raises(CheckpointError, match='holds no backbone'):
+        runpy.run_path(str(ROOT / 'tools/projection.py'))['main']()
+    assert not (tmp_path / 'a.safetensors').exists()
+
+
 def test_a_pair_counts_where_both_images_show_a_keypoint():
     model, batch = build(), episode(images=2)
     shown = batch.visible.clone()

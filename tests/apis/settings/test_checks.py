@@ -145,6 +145,7 @@ def test_every_setting_that_a_message_or_a_document_names_can_be_set():
     paths = [
         'fmmp/backbones/fmmp_dinov2_s_mp100_split1.py',
         'matching/learned_efficientnet_lite0_rendered.py',
+        'matching/tuned_efficientnet_lite0_rendered.py',
         'pomnet/1shot/pomnet_r50_mp100_split1.py',
         'poseanything/1shot/poseanything_tiny_mp100_split1.py',
     ]
