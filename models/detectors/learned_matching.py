@@ -38,10 +38,12 @@ class LearnedMatching(FeatureMatching):
             takes four fifths of it.
         looks_weight: of the loss without the prior.
         learn_backbone: whether the backbone learns too; the running means of its batch norms stay.
+        kept: what the names of those of its parameters begin with that stay all the same.
         others: further arguments of `FeatureMatching`; A starts from ``projection``, if given.
 
     Raises:
-        InputError: radii or a weight that mean nothing, or a frozen backbone that is to learn.
+        InputError: radii or a weight that mean nothing, a frozen backbone that is to learn, or
+            parameters that are to stay and are none.
     """
 
     trainable: ClassVar[bool] = True
@@ -52,6 +54,7 @@ class LearnedMatching(FeatureMatching):
         radii: Sequence[float] = (0.04, 0.08, 0.12, 0.16),
         looks_weight: float = 0.5,
         learn_backbone: bool = False,
+        kept: Sequence[str] = (),
         **others: Any,
     ) -> None:
         super().__init__(backbone, **others)
@@ -63,7 +66,11 @@ class LearnedMatching(FeatureMatching):
             raise InputError(
                 'learn_backbone: a frozen one does not: set model.backbone.frozen=False'
             )
-        self.backbone.requires_grad_(learn_backbone)
+        names = [name for name, _ in self.backbone.named_parameters()]
+        if none := [start for start in kept if not any(name.startswith(start) for name in names)]:
+            raise InputError(f'kept: the backbone has no {none[0]!r}: its parameters are {names}')
+        for name, parameter in self.backbone.named_parameters():
+            parameter.requires_grad_(learn_backbone and not name.startswith(tuple(kept)))
         self.radii, self.looks_weight = radii, looks_weight
         start = torch.zeros(self.channels, self.channels)
         if self.projection is not None:

@@ -112,14 +112,19 @@ def test_training_learns_the_projection_alone_from_every_pair_of_images():
 
 
 def test_a_backbone_learns_where_it_is_asked_to():
-    model = build(learn_backbone=True).train()
+    model = build(learn_backbone=True, kept=['layer2', 'layer3.0']).train()
     before = {name: value.clone() for name, value in model.backbone.state_dict().items()}
     sum(model.losses_by_kind(episode()).values()).backward()
     torch.optim.SGD(model.parameters(), lr=1.0).step()
     after = model.backbone.state_dict()
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert {'conv1.weight', 'layer3.1.bn2.weight'} <= changed
-    assert not [name for name in changed if 'running' in name]
+    assert not [n for n in changed if 'running' in n or n.startswith(('layer2', 'layer3.0'))]
+
+
+def test_parameters_that_are_to_stay_and_are_none_are_refused():
+    with pytest.raises(InputError, match="the backbone has no 'layer9'"):
+        build(learn_backbone=True, kept=['layer2', 'layer9'])
 
 
 def test_a_frozen_backbone_that_is_to_learn_is_refused():
