@@ -18,7 +18,7 @@ from .settings.reading import read_file
 
 STARTER = 'starter'
 MATCHING = 'starter/matching_efficientnet_lite0.py'  # the second floor, beside copying
-_STARTER = 'starter/learned_matching_efficientnet_lite0.py'
+_STARTER = 'starter/tuned_matching_efficientnet_lite0.py'
 
 
 def starter_config(config: Config | None = None) -> Config:
