@@ -41,6 +41,8 @@ def main() -> None:
     for file in filter(None, (args.out, args.backbone)):
         if file.suffix != '.safetensors':
             parser.error(f'{file}: name a file that ends in .safetensors')
+    if args.backbone == args.out:
+        parser.error("--backbone: name another file than the projection's")
     weights = state_dict_of(load_checkpoint_file(args.checkpoint))
     if 'projection' not in weights:
         raise CheckpointError(

@@ -1,5 +1,5 @@
-# FMMP on the starter, on rendered models: queries start where the starter finds them, and layers move
-# them from there within narrow windows: docs/rendered.md.
+# FMMP on a projection, on rendered models: queries start where matching under what the starter's features
+# began from finds them, and layers move them from there within narrow windows: docs/rendered.md.
 _base_ = ['rendered.py']
 
 model = dict(

@@ -43,7 +43,7 @@ def finetuning_config(
     Raises:
         OSError: a picture or its keypoint file is missing.
         InputError: there are fewer pictures than an episode has, or they are not of one category;
-            or there is nothing to train.
+            or the model is not fine-tuned, as the starter is not.
     """
     if str(checkpoint) == STARTER or not is_trained(config):
         raise InputError(

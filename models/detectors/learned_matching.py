@@ -24,7 +24,7 @@ from .feature_matching import FeatureMatching
 
 @POSENETS.register_module()
 class LearnedMatching(FeatureMatching):
-    """Learns the matrix A by which `FeatureMatching` projects its descriptors, and the backbone.
+    """Learns the matrix A by which `FeatureMatching` projects descriptors, or the backbone too.
 
     A is zero at first, so that training starts from matching without training, of which only the
     features change: temperature and prior stay, and no answer can be hedged by them. Every image of
@@ -33,17 +33,17 @@ class LearnedMatching(FeatureMatching):
     by themselves, without it.
 
     Args:
-        backbone: see `FeatureMatching`.
+        backbone: see `FeatureMatching`; not frozen where it is to learn.
         radii: PCK's thresholds, in sides of the crop; those of the paper, 0.05 to 0.2 of a box that
             takes four fifths of it.
         looks_weight: of the loss without the prior.
         learn_backbone: whether the backbone learns too; the running means of its batch norms stay.
-        kept: what the names of those of its parameters begin with that stay all the same.
+        kept: names of its modules that stay all the same, such as early stages.
         others: further arguments of `FeatureMatching`; A starts from ``projection``, if given.
 
     Raises:
         InputError: radii or a weight that mean nothing, a frozen backbone that is to learn, or
-            parameters that are to stay and are none.
+            modules that are to stay and are none.
     """
 
     trainable: ClassVar[bool] = True
@@ -66,11 +66,14 @@ class LearnedMatching(FeatureMatching):
             raise InputError(
                 'learn_backbone: a frozen one does not: set model.backbone.frozen=False'
             )
-        names = [name for name, _ in self.backbone.named_parameters()]
-        if none := [start for start in kept if not any(name.startswith(start) for name in names)]:
-            raise InputError(f'kept: the backbone has no {none[0]!r}: its parameters are {names}')
-        for name, parameter in self.backbone.named_parameters():
-            parameter.requires_grad_(learn_backbone and not name.startswith(tuple(kept)))
+        if isinstance(kept, str) or (kept and not learn_backbone):
+            raise InputError(f'kept is {kept!r}: give a list of names, and learn_backbone=True')
+        modules = dict(self.backbone.named_modules())
+        if none := [name for name in kept if name not in modules]:
+            raise InputError(f'kept: the backbone has no module {none[0]!r}')
+        self.backbone.requires_grad_(learn_backbone)
+        for name in kept:
+            modules[name].requires_grad_(False)
         self.radii, self.looks_weight = radii, looks_weight
         start = torch.zeros(self.channels, self.channels)
         if self.projection is not None:

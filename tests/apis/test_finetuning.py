@@ -54,7 +54,7 @@ def test_too_few_pictures_or_those_of_several_categories_are_refused(
     assert not (tmp_path / 'none').exists()
 
 
-def test_the_starter_has_nothing_to_train_and_the_message_says_what_to_do(
+def test_the_starter_is_not_fine_tuned_and_the_message_says_what_to_do(
     small_dataset, pictures, tmp_path
 ):
     for config, checkpoint in (

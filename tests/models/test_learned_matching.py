@@ -122,9 +122,20 @@ def test_a_backbone_learns_where_it_is_asked_to():
     assert not [n for n in changed if 'running' in n or n.startswith(('layer2', 'layer3.0'))]
 
 
-def test_parameters_that_are_to_stay_and_are_none_are_refused():
-    with pytest.raises(InputError, match="the backbone has no 'layer9'"):
-        build(learn_backbone=True, kept=['layer2', 'layer9'])
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        (
+            dict(kept=['layer2', 'layer9'], learn_backbone=True),
+            "the backbone has no module 'layer9'",
+        ),
+        (dict(kept='layer2', learn_backbone=True), 'give a list of names'),
+        (dict(kept=['layer2']), 'and learn_backbone=True'),
+    ],
+)
+def test_modules_that_cannot_stay_are_refused(settings, message):
+    with pytest.raises(InputError, match=message):
+        build(**settings)
 
 
 def test_a_frozen_backbone_that_is_to_learn_is_refused():
