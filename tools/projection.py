@@ -11,8 +11,6 @@ model.backbone.weights the backbone's, with frozen=True.
 import argparse
 from pathlib import Path
 
-import torch
-
 from fmmp.checkpoints import (  # not found? bash install.sh
     load_checkpoint_file,
     state_dict_of,
@@ -20,11 +18,6 @@ from fmmp.checkpoints import (  # not found? bash install.sh
 from fmmp.cli import run
 from fmmp.errors import CheckpointError
 from fmmp.files import atomic_path
-
-
-def halved(value: torch.Tensor) -> torch.Tensor:
-    """A matrix or a kernel in half precision; what batch norms hold stays as it is."""
-    return (value.half() if value.dim() > 1 else value).contiguous()
 
 
 def main() -> None:
@@ -57,7 +50,10 @@ def main() -> None:
 
     files = {args.out: {'projection': weights['projection'].contiguous()}}
     if args.backbone:
-        files[args.backbone] = {name: halved(value) for name, value in backbone.items()}
+        files[args.backbone] = {  # what batch norms hold stays as it is
+            name: (value.half() if value.dim() > 1 else value).contiguous()
+            for name, value in backbone.items()
+        }
     for file, content in files.items():
         with atomic_path(file) as scratch:
             save_file(content, scratch)

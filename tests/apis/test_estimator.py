@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fmmp.apis import Estimator, Support, init_model, read_image, read_support
 from fmmp.apis import test as evaluate
-from fmmp.apis.starter import starter_config
+from fmmp.apis.starter import matching_config, starter_config
 from fmmp.checkpoints import save_atomically
 from fmmp.errors import InputError
 from tests.extending import toys
@@ -354,9 +354,7 @@ def on_a_canvas(image, corner, size=(300, 400)):
 
 
 def test_a_second_look_is_taken_where_the_first_found_the_object(support, image):
-    config = starter_config()
-    config.model.projection = None  # learned for things, which are not drawn like these
-    model = init_model(config)
+    model = init_model(matching_config())  # nothing learned for things, not drawn like these
     corner, other = np.array([(30, 40), (220, 170)])
     shot = Support(
         on_a_canvas(image, corner), support.keypoints + corner, support.visible, SKELETON
