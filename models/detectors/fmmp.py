@@ -88,10 +88,9 @@ class FMMP(EpisodeDetector):
         if not maps:
             return levels
         described = describe(maps)
-        return [
-            *levels,
-            described if self.projection is None else project(described, self.projection),
-        ]
+        if self.projection is not None:
+            described = project(described, self.projection)
+        return [*levels, described]
 
     def encode_supports(self, features: Features, supports: Episode) -> MinedSupports:
         """Embeddings of the supports' keypoints, mined once."""

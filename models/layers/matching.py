@@ -71,9 +71,8 @@ def project(described: Tensor, matrix: Tensor) -> Tensor:
     """
     with in_float32(described):
         identity = torch.eye(len(matrix), device=matrix.device)
-        moved = (identity + matrix) @ described.float().flatten(
-            -2
-        )  # a sum apart takes as long again
+        # One product: with the sum apart it takes as long again.
+        moved = (identity + matrix) @ described.float().flatten(-2)
         return F.normalize(moved, dim=-2).view_as(described)
 
 
