@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -40,10 +40,10 @@ def read(path: str | Path, category: str | None = None, images: str | Path | Non
     names, (count, numbers), keypoint_names, skeleton = _described(content, file)
     found = {name: Labels(name, keypoint_names, skeleton) for name in names.values()}
     root = _root(content, file)
-    for folder in _subsets(content, root):
-        inside, texts = Path(images) if images else folder, _labels_of(folder)
+    for subset in _subsets(content, root):
         listed = {}  # a folder's images by their stems: each folder is looked through once
-        for text in sorted(texts.rglob('*.txt')):
+        for folder, texts, text in _texts(subset):
+            inside = Path(images) if images else folder
             image = _find_image(inside, text.relative_to(texts).with_suffix(''), text, listed)
             size = image_size(inside, image)
             if size is None:
@@ -105,21 +105,49 @@ def _root(content: dict, file: Path) -> Path:
 
 
 def _subsets(content: dict, root: Path) -> list[Path]:
-    """The subsets' folders of images, each once."""
-    folders = []
+    """The subsets' folders of images, or lists of them, each once."""
+    subsets = []
     for subset in ('train', 'val', 'test'):
         entry = content.get(subset) or []
-        folders += [root / str(one) for one in (entry if isinstance(entry, list) else [entry])]
-    return list(dict.fromkeys(folders))
+        subsets += [root / str(one) for one in (entry if isinstance(entry, list) else [entry])]
+    return list(dict.fromkeys(subsets))
+
+
+def _texts(subset: Path) -> Iterator[tuple[Path, Path, Path]]:
+    """A subset's text files, each after its folder of images and its folder of text files.
+
+    A subset is a folder of images, or a text file of paths of images, relative to its own folder;
+    those without a text file show no object. Subsets may be missing, as they are often not all
+    kept.
+    """
+    if not subset.exists():
+        return
+    if subset.suffix != '.txt':
+        texts = _labels_of(subset)
+        yield from ((subset, texts, text) for text in sorted(texts.rglob('*.txt')))
+        return
+    try:
+        lines = subset.read_text(encoding='utf-8').splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f'{subset}: not readable as a list of images: {error}') from error
+    for line in filter(None, map(str.strip, lines)):
+        image = subset.parent / line
+        folder = _images_folder(image.parent) or image.parent
+        texts = _labels_of(folder)
+        text = (texts / image.relative_to(folder)).with_suffix('.txt')
+        if text.is_file():
+            yield folder, texts, text
+
+
+def _images_folder(folder: Path) -> Path | None:
+    """The innermost folder named ``images`` on the way to a folder, if there is one."""
+    return next((one for one in (folder, *folder.parents) if one.name == 'images'), None)
 
 
 def _labels_of(folder: Path) -> Path:
     """The folder of the text files: ``labels`` in place of the last ``images`` in the path."""
-    parts = list(folder.parts)
-    for position in reversed(range(len(parts))):
-        if parts[position] == 'images':
-            return Path(*parts[:position], 'labels', *parts[position + 1 :])
-    return folder
+    images = _images_folder(folder)
+    return images.with_name('labels') / folder.relative_to(images) if images else folder
 
 
 def _find_image(folder: Path, stem: Path, text: Path, listed: dict[Path, dict[str, str]]) -> str:

@@ -174,6 +174,20 @@ def test_an_ultralytics_set_without_visibilities_and_names_is_read(tmp_path):
     assert labels.items[0].visible.tolist() == [2, 0]
 
 
+def test_an_ultralytics_set_that_lists_its_images_is_read(tmp_path):
+    save_images(beetles(), tmp_path / 'images' / 'all')
+    (tmp_path / 'labels/all/a').mkdir(parents=True)
+    (tmp_path / 'labels/all/a/one.txt').write_text('0 0.5 0.5 1 1 0.25 0.5\n')
+    (tmp_path / 'labels/all/a/unlisted.txt').write_text('0 0.5 0.5 1 1 0.75 0.5\n')
+    names = [item.image for item in beetles().items]
+    (tmp_path / 'train.txt').write_text(''.join(f'./images/all/{name}\n' for name in names))
+    content = {'train': 'train.txt', 'val': 'missing.txt', 'names': ['bee'], 'kpt_shape': [1, 2]}
+    (tmp_path / 'data.yaml').write_text(yaml.safe_dump(content))
+    (item,) = read(tmp_path).items
+    assert (tmp_path / 'images' / item.image).is_file()
+    assert item.keypoints.tolist() == [[40, 60]]
+
+
 def test_a_photograph_that_lies_on_its_side_has_the_size_that_it_is_seen_in(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
