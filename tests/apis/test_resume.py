@@ -115,6 +115,7 @@ def test_other_settings_than_the_trainings_are_refused_unless_they_are_accepted(
     other.model.keypoint_head.structure = 'self'
     other.data.train.data_cfg.padding = 'zero'
     other.optimizer.lr = 1.0
+    other.precision = 'bfloat16'
     other.data.workers_per_gpu = 1  # computes the same
     with pytest.raises(InputError, match='epoch_1.pth is of a .*--accept-changes') as error:
         go(other, auto_resume=True)
@@ -123,6 +124,7 @@ def test_other_settings_than_the_trainings_are_refused_unless_they_are_accepted(
         ('model.keypoint_head.structure', "'given'", "'self'"),
         ('data.train.data_cfg.padding', "'mixup'", "'zero'"),
         ('optimizer.lr', '0.0001', '1.0'),
+        ('precision', "'float32'", "'bfloat16'"),
     ]
     go(other, auto_resume=True, accept_changes=True)
     saved = load_checkpoint_file(tmp_path / 'work/epoch_2.pth')

@@ -24,6 +24,7 @@ RESUMED = (
     'auto_scale_lr',
     'optimizer_config',
     'lr_config',
+    'precision',
 )
 """What a training that goes on must share with its beginning."""
 
@@ -37,8 +38,8 @@ WITHOUT_EFFECT = ('model.test_cfg',)
 def settings_of(config: Config) -> dict[str, Any]:
     """The settings that change what is computed, as plain values.
 
-    They are those of the model, the data sets, and the optimisation, without files and folders and
-    without the weights that a model starts from.
+    They are those of the model, the data sets, the optimisation and the precision, without files
+    and folders and without the weights that a model starts from.
     """
     subsets = [subset for subset in ('train', 'val', 'test') if config.data.get(subset)]
     data = {subset: _without_files(subset_config(config, subset)) for subset in subsets}
@@ -46,6 +47,7 @@ def settings_of(config: Config) -> dict[str, Any]:
     rest = {name: config.get(name) or {} for name in ('optimizer', 'optimizer_config', 'lr_config')}
     scaling = config.get('auto_scale_lr') or {}
     rest['auto_scale_lr'] = scaling if scaling.get('enable') else {}
+    rest['precision'] = config.get('precision', 'float32')
     return _plain({'model': model, 'data': data, **rest})
 
 
