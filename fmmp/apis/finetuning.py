@@ -15,6 +15,7 @@ from .data import subset_config
 from .images import image_pixels
 from .starter import STARTER, is_trained
 from .support import read_support
+from .work_dir import require_own_checkpoints
 
 PICTURES = 'pictures.json'
 
@@ -43,7 +44,7 @@ def finetuning_config(
     Raises:
         OSError: a picture or its keypoint file is missing.
         InputError: there are fewer pictures than an episode has, or they are not of one category;
-            or the model is not fine-tuned, as the starter is not.
+            or the model is not fine-tuned, as the starter is not; or the folder holds a training.
     """
     if str(checkpoint) == STARTER or not is_trained(config):
         raise InputError(
@@ -55,6 +56,7 @@ def finetuning_config(
     if len(pictures) <= shots:
         raise InputError(f'{len(pictures)} pictures: an episode takes {shots + 1} at least')
     folder = Path(folder)
+    require_own_checkpoints(folder)
     paths = [Path(path).resolve() for path in pictures]
     prefix = Path(os.path.commonpath([path.parent for path in paths]))
     write_json(annotations_of(paths, prefix), folder / PICTURES)
@@ -63,6 +65,8 @@ def finetuning_config(
         'img_prefix': str(prefix),
         'valid_class_ids': None,
         'num_episodes': 64,
+        'skeleton_base': 0,  # the pictures' own links, as their keypoint files count them
+        'skeleton_file': None,
     }
     tuned = Config(config._cfg_dict.copy(), filename=config.filename)
     tuned.merge_from_dict({f'data.train.{name}': value for name, value in source.items()})

@@ -186,7 +186,8 @@ class ValidationHook(EvalHook):
         best = messages.get('best_score', self.init_value_map[self.rule])
         if runner.rank != 0 or not self.compare_func(key_score, best):
             return
-        name = f'best_{self.key_indicator}_epoch_{runner.epoch + 1}.pth'
+        metric = self.key_indicator.replace('/', '_')  # of a category: mPCK/horse
+        name = f'best_{metric}_epoch_{runner.epoch + 1}.pth'
         messages.update(best_score=float(key_score), best_ckpt=str(Path(self.out_dir) / name))
         runner.save_checkpoint(self.out_dir, name, create_symlink=False)
         runner.remove_outdated_best()

@@ -113,7 +113,9 @@ def newest_readable(work_dir: Path) -> tuple[str | None, dict | None, list[str]]
     return None, None, []
 
 
-def require_own_checkpoints(work_dir: Path, resume_from: str | None, epoch: int | None) -> None:
+def require_own_checkpoints(
+    work_dir: Path, resume_from: str | None = None, epoch: int | None = None
+) -> None:
     """Make sure that no checkpoints of another training, or of later epochs, are in the way.
 
     Args:
@@ -125,7 +127,7 @@ def require_own_checkpoints(work_dir: Path, resume_from: str | None, epoch: int 
         InputError: there are such checkpoints.
     """
     found, why = checkpoints(work_dir), ' of another training'
-    if resume_from:
+    if resume_from and Path(resume_from).resolve().parent == work_dir.resolve():
         why = f', and {resume_from} is of epoch {epoch}'
         found = [path for path in found if (checkpoint_of_epoch(path) or 0) > epoch]
     if found:

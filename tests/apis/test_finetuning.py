@@ -5,6 +5,7 @@ import json
 import pytest
 
 from fmmp.apis import init_model, train
+from fmmp.apis.data import build_dataset
 from fmmp.apis.finetuning import finetuning_config
 from fmmp.apis.starter import starter_config
 from fmmp.checkpoints import save_atomically
@@ -27,6 +28,7 @@ def pictures(small_dataset):
 def test_a_checkpoint_is_trained_further_on_the_pictures(small_dataset, pictures, tmp_path):
     config = tiny_config(small_dataset)
     config.data.val = None
+    config.data.train.skeleton_base = 'mp100'  # of another file than the pictures'
     start = tmp_path / 'start.pth'
     save_atomically(init_model(config).state_dict(), start)
     tuned = finetuning_config(config, start, pictures, tmp_path / 'tuned', 1, 1e-3)
@@ -38,6 +40,10 @@ def test_a_checkpoint_is_trained_further_on_the_pictures(small_dataset, pictures
     assert config.get('load_from') is None  # as it was
     written = json.loads((tmp_path / 'tuned/pictures.json').read_text())
     assert [image['file_name'] for image in written['images']] == [path.name for path in pictures]
+    links = build_dataset(tuned, 'train').categories[1].skeleton
+    assert [*map(tuple, links)] == [*map(tuple, written['categories'][0]['skeleton'])]
+    with pytest.raises(InputError, match='tuned holds epoch_1.pth of another training'):
+        finetuning_config(config, start, pictures, tmp_path / 'tuned')
 
 
 def test_too_few_pictures_or_those_of_several_categories_are_refused(

@@ -103,6 +103,12 @@ def test_another_training_finds_the_ways_out_of_an_occupied_work_directory(confi
     back.resume_from = str(tmp_path / 'work/epoch_1.pth')
     with pytest.raises(InputError, match='holds epoch_2.pth, and .* is of epoch 1'):
         go(back)
+    other = config(3)
+    other.work_dir, other.resume_from = str(tmp_path / 'other'), str(tmp_path / 'work/epoch_2.pth')
+    (tmp_path / 'other').mkdir()
+    (tmp_path / 'other/best_mPCK_epoch_1.pth').touch()
+    with pytest.raises(InputError, match='other holds best_mPCK_epoch_1.pth of another training'):
+        go(other)
     with pytest.raises(InputError, match='choose one'):
         go(back, auto_resume=True)
     with pytest.raises(InputError, match='a training with seed 3, not 4.*--work-dir'):

@@ -3,6 +3,7 @@ from itertools import chain
 
 import pytest
 import torch
+from fmmp.datasets.evaluation import TestEpisodes
 
 from fmmp.apis import test as evaluate
 from fmmp.apis import train
@@ -31,6 +32,19 @@ def test_training_leaves_checkpoints_the_best_one_config_and_logs(small_dataset,
     modes = [json.loads(line).get('mode') for line in lines]
     assert modes.count('train') == 2 and modes.count('val') == 1
     assert {'mPCK', 'PCK@0.2'} <= json.loads(lines[-1]).keys()
+
+
+def test_the_best_checkpoint_by_a_categorys_score_lies_in_the_work_directory(
+    small_dataset, tmp_path, monkeypatch
+):
+    scores = iter(({'mPCK/category_1': 0.5}, {'mPCK/category_1': 0.6}))
+    monkeypatch.setattr(TestEpisodes, 'evaluate', lambda *_, **__: next(scores))
+    config = tiny_config(small_dataset, tmp_path / 'work')
+    config.evaluation.save_best = 'mPCK/category_1'
+    config.total_epochs = 2
+    train(config, seed=0)
+    best = [path.name for path in (tmp_path / 'work').rglob('*best*')]
+    assert best == ['best_mPCK_category_1_epoch_2.pth']
 
 
 def test_a_resumed_training_ends_with_the_weights_of_one_never_stopped(small_dataset, tmp_path):
