@@ -27,7 +27,7 @@ from .settings.building import building
 from .settings.checks import check_model
 from .settings.reading import read_file
 from .settings.saved import TESTED, differences
-from .starter import resolve
+from .starter import is_trained, resolve
 
 
 def init_model(
@@ -85,6 +85,11 @@ def build_model(config: Config, pretrained: bool) -> nn.Module:
         if pretrained:
             fetch_weights(settings.backbone)
         else:
+            if settings.get('pretrained') and not is_trained(config):
+                raise InputError(
+                    f'model.pretrained: {settings.type} is tested without a training, which would '
+                    'have loaded them: name the weights as model.backbone.weights of a TimmBackbone'
+                )
             settings.pretrained = None
         return build_posenet(settings)
 

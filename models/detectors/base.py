@@ -67,6 +67,7 @@ class EpisodeDetector(nn.Module, ABC):
     Attributes:
         image_multiple: what the images' side must be a multiple of.
         num_references: structural references of a keypoint that the method reads; 0 for none.
+        takes_neck: whether there may be a neck between the method's backbone and its head.
         reads_skeleton: whether the method reads the category's links.
         trainable: whether the method has weights to train; without, it needs no checkpoint.
         batches_apart: whether in training the images of an episode pass one after the other, each
@@ -83,6 +84,7 @@ class EpisodeDetector(nn.Module, ABC):
     """
 
     num_references: int = 0
+    takes_neck: ClassVar[bool] = True
     reads_skeleton: bool = False
     trainable: ClassVar[bool] = True
     batches_apart: ClassVar[bool] = False
@@ -100,6 +102,8 @@ class EpisodeDetector(nn.Module, ABC):
         self.backbone = build_backbone(backbone, pretrained)
         self.neck = None
         if neck is not None:
+            if not self.takes_neck:
+                raise InputError(f'model.neck: {type(self).__name__} has none: leave it out')
             channels = stage_channels(self.backbone)
             if tuple(neck.get('in_channels', channels)) != channels:
                 raise InputError(
@@ -357,13 +361,16 @@ class EpisodeDetector(nn.Module, ABC):
 
         Returns:
             `losses`; or ``points``, (B, Q, L, K, 2) float32 on the CPU, and ``index``, the
-            list of the episodes' numbers; with a calibration also ``confidence``, (B, Q, K_c).
+            list of the episodes' numbers; with a calibration also ``confidence``, (B, Q, K_c), 0 of
+            a keypoint that no support shows.
         """
         episode = Episode.of(batch).to(self.device)
         if not return_loss and self.calibration is not None:
-            found = self.find(self.encode(episode.supports), episode.queries.imgs)
+            supports = self.encode(episode.supports)
+            found = self.find(supports, episode.queries.imgs)
             evidence = {name: values.numpy() for name, values in found.evidence.items()}
-            confidence = torch.as_tensor(self.calibration(evidence))
+            shown = supports.described.visible.any(1)[:, None].cpu()
+            confidence = torch.as_tensor(self.calibration(evidence)) * shown
             return {
                 'points': found.points,
                 'confidence': confidence,

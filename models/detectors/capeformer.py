@@ -31,6 +31,7 @@ class CapeFormer(EpisodeDetector):
     """
 
     batches_apart = True
+    takes_neck: ClassVar[bool] = False
     parts: ClassVar = {
         'backbone': 'backbone',
         'encoder': 'keypoint_head.encoder',
@@ -41,7 +42,7 @@ class CapeFormer(EpisodeDetector):
 
     def __init__(self, backbone: dict, keypoint_head: dict, **others: Any) -> None:
         super().__init__(backbone, **others)
-        channels = stage_channels(self.backbone if self.neck is None else self.neck)[-1]
+        channels = stage_channels(self.backbone)[-1]
         if keypoint_head.get('in_channels', channels) != channels:
             raise InputError(
                 f'model.keypoint_head.in_channels is {keypoint_head["in_channels"]}, and the '

@@ -10,9 +10,9 @@ import torch
 from mmpose.models.builder import POSENETS
 from torch import Tensor
 
-from fmmp.errors import CheckpointError
+from fmmp.errors import CheckpointError, InputError
 
-from ..backbones.building import stage_channels
+from ..backbones.building import backbone_maps, stage_channels
 from ..backbones.sources import read_weights
 from ..episode import Episode
 from ..layers.matching import MatchedSupports, Matcher, describe, project
@@ -28,7 +28,7 @@ class FeatureMatching(EpisodeDetector):
 
     Args:
         backbone: config of a backbone, frozen, that gives maps fine to coarse.
-        levels: which of these are used [all].
+        levels: which of these are used, ascending [all].
         matcher: arguments of `Matcher`: temperature, prior and its candidates.
         remove_position_bias: subtract from each level what it gives at each place for images of
             noise, in the mean; the features of vision transformers hold their place in the image.
@@ -38,9 +38,11 @@ class FeatureMatching(EpisodeDetector):
 
     Raises:
         CheckpointError: the projection's file is missing, damaged or of another backbone.
+        InputError: levels that the backbone does not give, or not fine to coarse.
     """
 
     trainable: ClassVar[bool] = False
+    takes_neck: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -54,6 +56,9 @@ class FeatureMatching(EpisodeDetector):
         super().__init__(backbone, **others)
         self.matcher = Matcher(**(matcher or {}))
         self.requires_grad_(False)
+        count = len(stage_channels(self.backbone))
+        if levels is not None and list(levels) != [n for n in range(count) if n in levels]:
+            raise InputError(f'levels is {levels!r}: choose of {list(range(count))}, ascending')
         self.levels = levels
         matrix = None if projection is None else read_projection(projection, self.channels)
         self.register_buffer('projection', matrix, persistent=False)
@@ -97,7 +102,7 @@ class FeatureMatching(EpisodeDetector):
         return sum(channels[level] for level in self.levels or range(len(channels)))
 
     def _maps(self, imgs: Tensor) -> list[Tensor]:
-        maps = self.backbone(imgs)
+        maps = backbone_maps(self.backbone, imgs)
         return [maps[level] for level in self.levels or range(len(maps))]
 
     def _bias(self, imgs: Tensor, count: int = 16) -> list[Tensor]:

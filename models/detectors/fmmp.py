@@ -12,7 +12,7 @@ from torch import Tensor
 
 from fmmp.errors import InputError
 
-from ..backbones.building import stage_channels
+from ..backbones.building import backbone_maps, stage_channels
 from ..episode import Episode
 from ..heads.recurrent_mining_head import MinedSupports
 from ..layers.features import Levels, join_levels
@@ -81,7 +81,7 @@ class FMMP(EpisodeDetector):
 
     def image_features(self, imgs: Tensor) -> Features:
         """The neck's levels; behind them what queries' starting points are matched by, if any."""
-        maps = self.backbone(imgs)
+        maps = backbone_maps(self.backbone, imgs)
         levels = self.neck(maps)
         matched_by = {'center': [], 'matching': levels[-1:], 'raw_matching': maps}
         maps = matched_by[self.keypoint_head.initial_points]

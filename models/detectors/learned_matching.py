@@ -42,8 +42,8 @@ class LearnedMatching(FeatureMatching):
         others: further arguments of `FeatureMatching`; A starts from ``projection``, if given.
 
     Raises:
-        InputError: radii or a weight that mean nothing, a frozen backbone that is to learn, or
-            modules that are to stay and are none.
+        InputError: radii or a weight that mean nothing; a backbone that is to learn and is frozen,
+            or has its position bias removed; modules that are to stay and are none.
     """
 
     trainable: ClassVar[bool] = True
@@ -65,6 +65,11 @@ class LearnedMatching(FeatureMatching):
         if learn_backbone and backbone.get('frozen'):
             raise InputError(
                 'learn_backbone: a frozen one does not: set model.backbone.frozen=False'
+            )
+        if learn_backbone and self.remove_position_bias:
+            raise InputError(
+                'learn_backbone: a position bias is of a backbone that stays: set '
+                'model.remove_position_bias=False'
             )
         if isinstance(kept, str) or (kept and not learn_backbone):
             raise InputError(f'kept is {kept!r}: give a list of names, and learn_backbone=True')

@@ -33,6 +33,7 @@ class POMNet(EpisodeDetector):
     """
 
     batches_apart: ClassVar[bool] = True
+    takes_neck: ClassVar[bool] = False
     parts: ClassVar = {
         'support backbone': 'backbone',
         'query backbone': 'query_backbone',

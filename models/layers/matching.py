@@ -189,10 +189,11 @@ def match(
     def chosen(values: Tensor) -> Tensor:  # (B, K, A, …) to (B, K, …)
         return values[torch.arange(best.shape[0], device=best.device), :, best]
 
-    total = chosen(mass)
-    mean_y = (chosen(rows) * chosen(prior_y)) @ y / total
-    columns = (looks * chosen(prior_y)[..., None]).sum(-2)  # (B, K, W), sums along y
-    mean_x = (columns * chosen(prior_x)) @ x / total
+    # Of the one that is chosen the logits are made: the product comes to zero where looks and prior
+    # are far apart at a high temperature.
+    logits = logits + chosen(from_x)[..., None, :] + chosen(from_y)[..., None]
+    share = logits.flatten(-2).softmax(-1).view_as(logits)
+    mean_x, mean_y = share.sum(-2) @ x, share.sum(-1) @ y
     places = candidates[torch.arange(best.shape[0], device=best.device), best]
     evidence = evidence.gather(1, best[:, None])[:, 0]
     return Match(torch.stack((mean_x, mean_y), dim=-1), places, evidence)

@@ -12,9 +12,10 @@ from fmmp.models.layers.matching import (
     match,
     turned_and_mirrored,
 )
+from mmcv import Config
 from mmpose.models import build_posenet
 
-import fmmp.apis  # noqa: F401 (registers the methods)
+from fmmp.apis.model import build_model
 from fmmp.errors import InputError
 
 K = 7
@@ -52,6 +53,16 @@ def test_the_factored_sums_are_those_of_every_logit(temperature):
             similarity[one], candidates[one], visible[one], temperature, prior=3.0, cost=2.0
         )
         torch.testing.assert_close(points[one], expected, atol=1e-5, rtol=0)
+
+
+def test_looks_far_from_the_prior_are_answered_between_them_at_any_temperature():
+    similarity = torch.zeros(1, 1, 16, 16)
+    similarity[..., -1, -1] = 0.95
+    place = torch.tensor([[[[0.1, 0.1]]]])
+    for temperature in (40.0, 100.0, 200.0):
+        expected = plainly(similarity[0], place[0], torch.ones(1, dtype=bool), temperature, 3.0, 0)
+        found = match(similarity, place, torch.ones(1, 1, dtype=bool), temperature).points[0]
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
 
 
 def test_a_prior_far_outside_the_image_gives_finite_points_and_gradients():
@@ -183,6 +194,34 @@ def test_the_support_itself_is_matched_with_its_own_keypoints(remove_position_bi
     assert found.shape == (1, 3, 1, K, 2)
     error = (found[0, 0, 0] - batch.points[0, 0]).abs().max()
     assert error < 1 / 8  # a cell of the finest level's eight
+
+
+@pytest.mark.parametrize('levels', [[2, 1, 0], [0, 3], [1, 1]])
+def test_levels_that_are_not_there_or_not_fine_to_coarse_are_refused(levels):
+    with pytest.raises(InputError, match=r'levels is .*choose of \[0, 1, 2\], ascending'):
+        build(levels=levels)
+
+
+def test_a_backbone_that_gives_a_single_map_is_matched_by_it():
+    backbone = dict(type='ResNet', depth=18, base_channels=8)
+    model = build_posenet(dict(type='FeatureMatching', backbone=backbone)).eval()
+    assert model.predict(episode()).shape == (1, 3, 1, K, 2)
+
+
+@pytest.mark.parametrize('method', ['FeatureMatching', 'LearnedMatching', 'CapeFormer', 'POMNet'])
+def test_a_neck_that_the_method_would_not_use_is_refused(method):
+    backbone = dict(type='ResNet', depth=18, base_channels=8, out_indices=(1, 2, 3))
+    head = {} if 'Matching' in method else {'keypoint_head': {}}
+    neck = dict(type='FeaturePyramid', out_channels=8)
+    with pytest.raises(InputError, match=f'model.neck: {method} has none: leave it out'):
+        build_posenet(dict(type=method, backbone=backbone, neck=neck, **head))
+
+
+def test_weights_that_a_test_would_not_load_are_refused():
+    model = dict(type='FeatureMatching', backbone=dict(type='ResNet', depth=18))
+    config = Config(dict(model=dict(**model, pretrained='torchvision://resnet18')))
+    with pytest.raises(InputError, match='model.pretrained: FeatureMatching is tested without'):
+        build_model(config, pretrained=False)
 
 
 def test_a_method_without_weights_to_train_says_so():

@@ -217,6 +217,7 @@ def test_training_leaves_the_backbones_running_means():
         (dict(radii=()), 'radii is .*above 0'),
         (dict(radii=0.1), 'radii is .*above 0'),
         (dict(looks_weight=-1), 'looks_weight is -1'),
+        (dict(learn_backbone=True, remove_position_bias=True), 'remove_position_bias=False'),
     ],
 )
 def test_settings_that_mean_nothing_are_refused(setting, message):
