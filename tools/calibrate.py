@@ -36,7 +36,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add_arguments(parser)
+    add_arguments(parser, launched=False)
     parser.add_argument('checkpoint', nargs='?', help="ours, a method's authors', or `starter`")
     parser.add_argument(
         '--subset',
@@ -48,13 +48,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--queries', type=int, default=5, help='an episode [5]')
     parser.add_argument('--evidence', nargs='+', help='names of what is to be weighed [all]')
     parser.add_argument('--seed', type=int, default=0, help='of the episodes [0]')
-    parser.add_argument('--out', help='file [beside the checkpoint]')
+    parser.add_argument('--out', help='file, which --check reads [beside the checkpoint]')
     parser.add_argument(
         '--check', action='store_true', help='measure the stored one on these data, write nothing'
     )
     args = parser.parse_args()
     if min(*args.shots, args.episodes, args.queries) < 1:
         parser.error('--shots, --episodes and --queries: give numbers of at least 1')
+    if args.check and args.evidence:
+        parser.error('--check: the stored one weighs what it was fitted to; leave --evidence out')
     return args
 
 
@@ -95,6 +97,8 @@ def main() -> None:
         require_writable(out)
     device = init_distributed(gpu_id=args.gpu_id)
     model = init_model(config, args.checkpoint, device, for_testing=True)
+    if args.check and args.out:
+        model.calibration = Calibration.load(args.out)
     if args.check and model.calibration is None:
         raise InputError(f'{out}: there is no calibration: leave --check out to fit one')
     subset = args.subset or ('test' if args.checkpoint == 'starter' else 'val')

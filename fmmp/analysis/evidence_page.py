@@ -85,6 +85,7 @@ def table(evidence: Evidence, rows: Mapping[str, str], against: str | None = Non
         if row in evidence.floors:
             cells = [f'{evidence.floors[row][metric].mean():.1f}' for metric in COLUMNS]
             body.append([name, '–', *cells, *['–'] * (against is not None)])
+            above = None  # a floor has no episodes of its own to subtract
             continue
         estimates = [estimate(evidence.of(row, metric)) for metric in COLUMNS]
         cells = [name, str(len(evidence.scores[row])), *map(_interval, estimates)]

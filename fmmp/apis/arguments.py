@@ -24,10 +24,20 @@ from .settings.reading import Options, read_file
 from .starter import starter_file
 
 
-def add_arguments(parser: argparse.ArgumentParser, needs_config: bool = True) -> None:
-    """Add the config, changes to it, and where to run."""
+def add_arguments(
+    parser: argparse.ArgumentParser, needs_config: bool = True, launched: bool = True
+) -> None:
+    """Add the config, changes to it, and where to run.
+
+    Args:
+        parser: of the command.
+        needs_config: without one, the starter's is meant.
+        launched: whether several processes may share the work.
+    """
     add_config_arguments(parser, needs_config)
     parser.add_argument('--gpu-id', type=int, default=0, help='GPU of a single process [0]')
+    if not launched:
+        return
     parser.add_argument(
         '--launcher', choices=LAUNCHERS, default='none', help='what started several processes'
     )

@@ -65,7 +65,7 @@ class Calibration:
         names = list(evidence)
         values = np.stack([evidence[name] for name in names], axis=-1).astype(np.float64)
         mean, scale = values.mean(0), values.std(0)
-        scale = np.where(scale > 1e-9, scale, 1.0)  # constant, as one layer's step: no weight
+        scale = np.where(scale > 1e-5, scale, 1.0)  # constant, as one layer's step: no weight
         design = np.column_stack([(values - mean) / scale, np.ones(len(values))])
         prior = np.diag([1.0] * len(names) + [1e-3])  # b's is all but flat
         weights = np.zeros(len(names) + 1)
@@ -122,6 +122,8 @@ class Calibration:
             numbers = [calibration.bias, *(value for part in parts for value in part.values())]
             if not np.isfinite(np.array(numbers, float)).all():
                 raise ValueError('a number is not finite')
+            if min(calibration.scale.values(), default=1) <= 0:
+                raise ValueError('a scale is not above 0')
         except (TypeError, ValueError, AttributeError) as error:
             raise InputError(
                 f'{path}: no calibration ({error}): write it anew, tools/calibrate.py'
@@ -160,8 +162,8 @@ def calibration_file(config: Config, checkpoint: str | Path | None) -> Path | No
 
 
 def _is_alike(config: Config, own: Config) -> bool:
-    sizes = {data_settings(one).image_size for one in (config, own) if one.data.get('test')}
-    return config.model == own.model and len(sizes) == 1
+    both = [one for one in (config, own) if one.get('data', {}).get('test')]
+    return config.model == own.model and len({data_settings(one).image_size for one in both}) == 1
 
 
 def find_calibration(config: Config, checkpoint: str | Path | None) -> Calibration | None:

@@ -11,6 +11,7 @@ from fmmp.apis import Estimator, init_model
 from fmmp.apis import test as evaluate
 from fmmp.apis.calibrate import held_out, judge, measure
 from fmmp.apis.calibration import Calibration, calibration_file, digest
+from fmmp.apis.data import build_dataset
 from fmmp.apis.settings.reading import read_file
 from fmmp.apis.starter import matching_config, starter_config
 from fmmp.checkpoints import save_atomically
@@ -44,6 +45,14 @@ def test_a_fitted_calibration_gives_the_probabilities_that_the_outcomes_were_dra
     calibration = Calibration.fit(evidence, rng.random(20000) < probability)
     assert np.abs(calibration(evidence) - probability).max() < 0.03
     assert calibration.weight['c'] == 0
+
+
+def test_evidence_that_is_all_but_constant_weighs_nothing():
+    rng = np.random.default_rng(0)
+    evidence = {'a': rng.normal(size=50), 'b': 1e-7 * rng.normal(size=50)}
+    calibration = Calibration.fit(evidence, evidence['a'] > 0)
+    assert abs(calibration.weight['b']) < 1e-3
+    assert np.isfinite(calibration(evidence)).all()
 
 
 def test_evidence_that_separates_all_right_from_all_wrong_gives_finite_confidences():
@@ -89,7 +98,14 @@ def test_the_starter_is_calibrated_whichever_way_it_is_named(dataset):
 
 
 @pytest.mark.parametrize(
-    'content', ['', '[]', '{}', '{"mean": {"a": 0}, "scale": {}, "weight": {}, "bias": 0}']
+    'content',
+    [
+        '',
+        '[]',
+        '{}',
+        '{"mean": {"a": 0}, "scale": {}, "weight": {}, "bias": 0}',
+        '{"mean": {"a": 0}, "scale": {"a": 0}, "weight": {"a": 1}, "bias": 0}',
+    ],
 )
 def test_a_file_that_is_no_calibration_is_named(dataset, checkpoint, content):
     calibration_file(tiny_config(dataset), checkpoint).write_text(content)
@@ -117,6 +133,24 @@ def test_a_test_of_a_calibrated_checkpoint_reports_the_confidence_that_estimates
     (pose,) = Estimator(init_model(config, checkpoint), [support])([query.image], [query.box])
     assert report['confidence'][-1] == pytest.approx(pose.confidence, abs=1e-3)
     assert report['predictions'][-1] == pytest.approx(pose.keypoints, abs=1e-3)
+
+
+def test_a_test_has_no_confidence_in_a_keypoint_that_no_support_shows(dataset, tmp_path):
+    content = json.loads((dataset / 'unified.json').read_text())
+    for annotation in content['annotations'][::2]:
+        annotation['keypoints'][2] = 0  # hides its first keypoint
+    (tmp_path / 'unified.json').write_text(json.dumps(content))
+    config = tiny_config(dataset)
+    config.data.test.ann_file = str(tmp_path / 'unified.json')
+    checkpoint = tmp_path / 'checkpoint.pth'
+    save_atomically(init_model(config).state_dict(), checkpoint)
+    constant(0.7, digest(checkpoint)).save(calibration_file(config, checkpoint))
+    report = evaluate(config, checkpoint)
+    instances = build_dataset(config, 'test').instances
+    shown = [instances[support].visible[0] > 0 for support, _ in report['pairs']]
+    confidence = [values[0] for values in report['confidence']]
+    assert set(shown) == {True, False}
+    assert confidence == pytest.approx(np.where(shown, 0.7, 0))
 
 
 def test_a_model_is_judged_on_drawn_episodes_and_hidden_keypoints_count_as_missed(

@@ -34,7 +34,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add_arguments(parser)
+    add_arguments(parser, launched=False)
     parser.add_argument('--data', action='store_true', help="load the config's data")
     parser.add_argument('--repeats', type=int, default=5, help='runs to take the median of [5]')
     parser.add_argument('--trace', help='JSON file for the trace of a training step')
