@@ -48,6 +48,11 @@ def read_json(file: str | Path, role: str) -> object:
         ) from error
 
 
+def json_files(folder: Path, pattern: str = '*.json') -> list[Path]:
+    """A folder's JSON files, but for the project that the page keeps beside the pictures."""
+    return sorted(file for file in folder.glob(pattern) if file.name != 'fmmp_project.json')
+
+
 def read_coco(ann_file: str | Path, every_annotation: bool = True) -> dict:
     """Read a COCO-style annotation file whose entries have what every use of them needs.
 

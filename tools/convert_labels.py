@@ -46,6 +46,8 @@ def main() -> None:
         if getattr(args, name) and not any(name in known for known in options):
             raise InputError(f'--{name} is of no use from {source} to {args.to}')
     labels = read(args.source, source, **options[0])
+    if not labels.items:
+        raise InputError(f'{args.source}: no object in it, so nothing is written')
     write(labels, args.target, args.to, **options[1])
     print(
         f'{args.target}: {len(labels.items)} objects of {labels.category!r} in '

@@ -10,7 +10,7 @@ from PIL import Image
 from fmmp.errors import InputError
 
 from ..category_names import CategoryNames
-from ..coco import read_coco, read_json, stays_inside
+from ..coco import json_files, read_coco, read_json, stays_inside
 from .categories import format_rows, repair_categories
 from .links import Base, Links
 
@@ -184,7 +184,7 @@ def _read_labelme(
     object's box. ``orders`` remembers the order of each set of labels, so that folders of the same
     labels have the same keypoints.
     """
-    files = sorted(folder.glob('*.json'))
+    files = json_files(folder)
     if not files:
         raise FileNotFoundError(f'{folder}: there is no labelme file (*.json) in this folder')
     item = Converted(folder, {'name': folder.resolve().name, 'supercategory': '', 'skeleton': []})

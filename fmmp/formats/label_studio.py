@@ -324,6 +324,8 @@ def write(labels: Labels, path: str | Path, prefix: str = LOCAL_FILES) -> None:
     """
     require_sizes(labels, path)
     path = Path(path)
+    beside = path.with_suffix('.xml')
+    _require_replaceable(beside)
     text = config_of(labels)
     config = parse_config(text.decode())
     tasks = []
@@ -343,6 +345,19 @@ def write(labels: Labels, path: str | Path, prefix: str = LOCAL_FILES) -> None:
                     entry['model_version'] = 'fmmp'
                 task[kind].append(entry)
         tasks.append(task)
-    with atomic_path(path.with_suffix('.xml')) as scratch:
+    with atomic_path(beside) as scratch:
         scratch.write_bytes(text)
     write_json(tasks, path)
+
+
+def _require_replaceable(file: Path) -> None:
+    """Refuse to write a configuration over something else, such as CVAT's annotations."""
+    if not file.exists():
+        return
+    try:
+        parse_config(file.read_text(encoding='utf-8'), file)
+    except (InputError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{file} is there and is no labelling configuration of Label Studio's, which would be "
+            'written over it: name another target'
+        ) from error

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 
-from fmmp.datasets.coco import read_json
+from fmmp.datasets.coco import json_files, read_json
 from fmmp.errors import InputError
 from fmmp.files import write_json
 
@@ -35,7 +35,7 @@ def read(path: str | Path, images: str | Path | None = None, category: str | Non
     """
     path = Path(path)
     root = path if path.is_dir() else path.parent
-    files = sorted(path.rglob('*.json')) if path.is_dir() else [path]
+    files = json_files(path, '**/*.json') if path.is_dir() else [path]
     objects, known = [], {}
     for file in files:
         content = read_json(file, 'labelme file')
@@ -126,8 +126,8 @@ def write(labels: Labels, path: str | Path) -> None:
     """Write a file an image into a folder: where the images are, as labelme expects.
 
     Raises:
-        InputError: the size of an image is not known, its path leads out of the folder, or two
-            images would share a file.
+        InputError: the size of an image is not known, its path leads out of the folder, two images
+            would share a file, or one of another kind is there.
     """
     require_sizes(labels, path)
     require_inside(labels, path)
@@ -137,6 +137,8 @@ def write(labels: Labels, path: str | Path) -> None:
         if other := files.get(file):
             raise InputError(f'{path}: {image} and {other[0]} would share {file}: rename one')
         files[file] = image, items
+    for file in files:
+        _require_replaceable(Path(path, file))
     for file, (image, items) in files.items():
         height, width = items[0].size
         content = {
@@ -156,6 +158,16 @@ def write(labels: Labels, path: str | Path) -> None:
             'skeleton': [list(map(int, link)) for link in labels.skeleton],
         }
         write_json(content, Path(path) / file)
+
+
+def _require_replaceable(file: Path) -> None:
+    """Refuse to write over something else, such as a keypoint file beside its picture."""
+    content = read_json(file, 'labelme file') if file.exists() else {'shapes': []}
+    if not isinstance(content, dict) or 'shapes' not in content:
+        raise InputError(
+            f"{file} is there and is not labelme's, such as a picture's keypoint file: move it, "
+            'or name another folder'
+        )
 
 
 def shapes(labels: Labels, item: Labelled, group: int) -> Iterator[dict]:

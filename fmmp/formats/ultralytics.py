@@ -120,11 +120,12 @@ def _texts(subset: Path) -> Iterator[tuple[Path, Path, Path]]:
     those without a text file show no object. Subsets may be missing, as they are often not all
     kept.
     """
-    if not subset.exists():
-        return
     if subset.suffix != '.txt':
         texts = _labels_of(subset)
-        yield from ((subset, texts, text) for text in sorted(texts.rglob('*.txt')))
+        if subset.exists() or texts != subset:
+            yield from ((subset, texts, text) for text in sorted(texts.rglob('*.txt')))
+        return
+    if not subset.exists():
         return
     try:
         lines = subset.read_text(encoding='utf-8').splitlines()

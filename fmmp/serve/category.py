@@ -142,13 +142,18 @@ def read_labels(
     """A category of a labelling tool's file: its objects with the most keypoints are the shots.
 
     Args:
-        path: a file of any of `fmmp.formats.FORMATS`.
-        images: the folder of its images [the file's, or the folder itself].
+        path: a file of any of `fmmp.formats.FORMATS` but COCO results.
+        images: the folder of its images [the file's, or the folder itself; of Ultralytics' files,
+            that of their training images].
         category: the category's name, if there are several.
     """
-    labels = formats.read(path, **({'category': category} if category else {}))
-    items = sorted(labels.items, key=lambda item: -int((item.visible > 0).sum()))
     path = Path(path)
+    kind = formats.recognise(path)
+    options = {'category': category}
+    if kind == 'ultralytics':
+        options['images'] = images = images or path / 'images' / 'train'
+    labels = formats.read(path, kind, **options)
+    items = sorted(labels.items, key=lambda item: -int((item.visible > 0).sum()))
     folder = Path(images) if images is not None else path if path.is_dir() else path.parent
     given = []
     for item in items[:MOST_SHOTS]:

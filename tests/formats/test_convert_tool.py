@@ -44,3 +44,36 @@ def test_what_is_wrong_is_told_in_one_line(run, tmp_path):
     error = run('x.json', 'y.csv', '--to', 'coco', '--category', 'bee')
     assert error.startswith("error: x.json: no category 'bee'")
     assert not Path('y.xml').exists() and not Path('y.csv').exists()
+
+
+def test_an_ultralytics_set_without_its_images_finds_them_elsewhere(run, tmp_path):
+    save_images(beetles(), tmp_path / 'pictures')
+    write(beetles(), tmp_path / 'bare', 'ultralytics')
+    assert run('bare', 'coco.json', '--to', 'coco', '--images', 'pictures') is None
+    assert len(read('coco.json').items) == 3
+    for text in (tmp_path / 'bare/labels').rglob('*.txt'):
+        text.unlink()
+    error = run('bare', 'none.json', '--to', 'coco', '--images', 'pictures')
+    assert error == 'error: bare: no object in it, so nothing is written'
+    assert not Path('none.json').exists()
+
+
+def test_what_is_of_something_else_is_not_written_over(run, tmp_path):
+    write(beetles(), tmp_path / 'annotations.xml', 'cvat')
+    before = Path('annotations.xml').read_text()
+    error = run('annotations.xml', 'annotations.json', '--to', 'label_studio')
+    assert 'annotations.xml is there and is no labelling configuration' in error
+    assert Path('annotations.xml').read_text() == before
+    for _ in range(2):  # its own are replaced
+        assert run('annotations.xml', 'new.json', '--to', 'label_studio') is None
+        assert run('annotations.xml', 'pictures', '--to', 'labelme') is None
+    Path('pictures/b.json').write_text('{"keypoints": [[1, 2]]}')  # beside b.jpg
+    error = run('annotations.xml', 'pictures', '--to', 'labelme')
+    assert "pictures/b.json is there and is not labelme's" in error
+    assert Path('pictures/b.json').read_text() == '{"keypoints": [[1, 2]]}'
+
+
+def test_the_pages_project_is_no_labelme_file(tmp_path):
+    write(beetles(), tmp_path, 'labelme')
+    (tmp_path / 'fmmp_project.json').write_text('{}')
+    assert len(read(tmp_path, 'labelme').items) == 3

@@ -215,6 +215,20 @@ def test_a_support_may_be_a_labelling_tools_file(tmp_path):
     assert shot.visible.tolist() == [True, True, True, False]
 
 
+def test_a_support_may_be_a_set_of_ultralytics_with_its_pictures(tmp_path):
+    (tmp_path / 'pictures').mkdir()
+    (tmp_path / 'pictures' / 'x.png').write_bytes(png())
+    labels = Labels('beetle', NAMES, SKELETON, [Labelled('x.png', SIZE, POINTS, [True] * 4)])
+    write(labels, tmp_path / 'whole', 'ultralytics', images=tmp_path / 'pictures')
+    write(labels, tmp_path / 'bare', 'ultralytics')
+    for options in (
+        {'labels': tmp_path / 'whole'},
+        {'labels': tmp_path / 'bare', 'images': tmp_path / 'pictures'},
+    ):
+        (shot,) = given_category(**options).shots
+        np.testing.assert_allclose(shot.keypoints, POINTS, atol=1e-3)
+
+
 def test_a_small_object_is_found_without_a_box_though_the_support_has_one(starter, tmp_path):
     height, width = SIZE
     support, query = np.full((2, 3 * height, 3 * width, 3), 200, np.uint8)
