@@ -6,7 +6,7 @@ A sweep file is Python, as configs are:
     splits = [1, 2, 3, 4, 5]     # MP-100's; left out: the configs' own categories
     shots = [1, 5]               # left out: the configs' own
     seeds = [0, 1, 2]            # left out: [0]
-    cfg_options = {'data.samples_per_gpu': 8}  # for every run
+    cfg_options = {'data.samples_per_gpu': 8}  # for every run; {split} is its split
     train_arguments = ['--deterministic']      # of tools/train.py, for every run
     checkpoint = 'latest'        # or 'best', by mPCK on the validation categories
     metric = 'mPCK'              # of the tables
@@ -30,9 +30,9 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from mmcv import Config
 
 from fmmp.analysis.tables import format_table
+from fmmp.apis.settings.reading import read_file
 from fmmp.datasets.metrics import METRICS
 from fmmp.errors import InputError
 from fmmp.files import atomic_path, write_json
@@ -187,7 +187,7 @@ def read_sweep(path: str | Path, root: str | Path, cfg_options: Sequence[str] = 
             something else than a split.
         FileNotFoundError: a file is missing.
     """
-    settings = Config.fromfile(str(path))._cfg_dict.to_dict()
+    settings = read_file(path)._cfg_dict.to_dict()
     defaults = {
         'configs': {},
         'splits': [None],
@@ -257,7 +257,7 @@ def read_sweep(path: str | Path, root: str | Path, cfg_options: Sequence[str] = 
                 shots,
                 seed,
                 Path(root, Path(path).stem, folders[row], '_'.join(name)),
-                (*options, *cfg_options),
+                tuple(o.replace('{split}', str(split)) for o in (*options, *cfg_options)),
                 tuple(settings['train_arguments']),
                 settings['checkpoint'],
                 ('--matching-floor',) if settings['floors'] and place not in places else (),
@@ -273,7 +273,9 @@ def _folder(row: str) -> str:
 
 
 def _check_config(path: str, splits: bool) -> None:
-    data = Config.fromfile(path).data
+    data = read_file(path).get('data') or {}
+    if not all(isinstance(data.get(subset), dict) for subset in SUBSETS):
+        raise InputError(f'{path}: no config of a training: it needs data.train, .val and .test')
     for subset in SUBSETS if splits else ():
         selection = data[subset].get('valid_class_ids')
         if not isinstance(selection, dict) or 'split' not in selection:

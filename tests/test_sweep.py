@@ -284,6 +284,24 @@ def test_a_sweep_that_cannot_be_run_is_refused_before_it_starts(sweep_of, settin
         sweep_of(**settings)
 
 
+def test_a_mistake_in_a_sweep_file_or_its_config_is_named(tmp_path):
+    broken = tmp_path / 'broken.py'
+    broken.write_text("configs = {'a': 'x.py'\n")
+    with pytest.raises(InputError, match=r'broken\.py'):
+        read_sweep(broken, tmp_path)
+    (tmp_path / 'bare.py').write_text("model = dict(type='FMMP')\n")
+    sweep = tmp_path / 'sweep.py'
+    sweep.write_text(f"configs = {{'a': {str(tmp_path / 'bare.py')!r}}}\n")
+    with pytest.raises(InputError, match=r'bare\.py: no config of a training: it needs data\.'):
+        read_sweep(sweep, tmp_path)
+
+
+def test_a_split_names_its_own_files(sweep_of):
+    sweep = sweep_of(splits=[1, 3], shots=[1], cfg_options=['data.test.ann_file=s{split}.json'])
+    for run in sweep.runs:
+        assert f'data.test.ann_file=s{run.split}.json' in run.options
+
+
 @pytest.mark.parametrize(
     ('name', 'runs'),
     [

@@ -1,4 +1,4 @@
-# The paper's ablation, split 1, 1 shot: each row adds a part.
+# The paper's ablation, split 1, 1 shot: each row adds a part. The data as in paper.py.
 #   python tools/sweep.py configs/sweeps/ablations.py
 configs = {
     'base': 'configs/fmmp/ablations/1_base.py',
@@ -10,3 +10,7 @@ configs = {
 splits = [1]
 shots = [1]
 seeds = [0]
+cfg_options = {
+    f'data.{subset}.ann_file': 'data/mp100/annotations/split{split}.json'
+    for subset in ('train', 'val', 'test')
+}
