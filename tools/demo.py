@@ -25,6 +25,7 @@ from fmmp.apis import (  # not found? bash install.sh
     run,
 )
 from fmmp.apis.starter import require_checkpoint, resolve
+from fmmp.errors import InputError
 from fmmp.files import write_json
 from fmmp.visualization import draw_episode, save_image
 
@@ -40,7 +41,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add_arguments(parser, needs_config=False)
+    add_arguments(parser, needs_config=False, launched=False)
     parser.add_argument(
         'checkpoint', nargs='?', help="ours, one of the authors' release, or `starter`"
     )
@@ -56,13 +57,22 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--boxes', type=box, nargs='+', metavar='X,Y,W,H', help='a box a query [the whole image]'
     )
-    parser.add_argument('--out-dir', default='.', help='for a picture a query and keypoints.json')
+    parser.add_argument(
+        '--out-dir',
+        default='.',
+        help='for a picture a query, and keypoints.json: null where the support shows none [.]',
+    )
     return parser.parse_args()
 
 
 def main() -> None:
     """Estimate, draw, and write the keypoints."""
     args = parse_args()
+    out_dir = Path(args.out_dir)
+    given = {Path(path).resolve() for path in (args.support, args.keypoints, *args.queries)}
+    for name in ('keypoints.json', *(f'query_{n + 1}.png' for n in range(len(args.queries)))):
+        if (out_dir / name).resolve() in given:
+            raise InputError(f'{out_dir / name} would be overwritten: name another --out-dir')
     device = init_distributed(gpu_id=args.gpu_id)
     config, checkpoint = resolve(read_config(args), args.checkpoint)
     require_checkpoint(config, checkpoint)
@@ -71,7 +81,6 @@ def main() -> None:
     model = init_model(config, checkpoint, device, for_testing=True)
     poses = Estimator(model, [support])(images, args.boxes)
     shown = support.visible
-    out_dir = Path(args.out_dir)
     for number, (image, pose) in enumerate(zip(images, poses, strict=True)):
         sure = f'confidence {pose.confidence[shown].mean():.0%}'
         if not pose.calibrated:
@@ -91,8 +100,11 @@ def main() -> None:
         least = int(np.where(shown, pose.confidence, 2).argmin())
         print(f'{args.queries[number]}: {sure}, least of keypoint {least}: '
               f'{pose.confidence[least]:.0%}')  # fmt: skip
-    found = zip(args.queries, poses, strict=True)
-    write_json({path: pose.keypoints.tolist() for path, pose in found}, out_dir / 'keypoints.json')
+    found = {
+        path: [point if seen else None for point, seen in zip(points, shown, strict=True)]
+        for path, points in zip(args.queries, (p.keypoints.tolist() for p in poses), strict=True)
+    }
+    write_json(found, out_dir / 'keypoints.json')
     print(f'{len(poses)} pictures and keypoints.json are in {out_dir}')
 
 

@@ -95,18 +95,20 @@ def estimate_film(
 
     Raises:
         OSError: the film cannot be read, or no film can be written.
-        InputError: the folder holds poses of another estimation.
+        InputError: the folder holds poses of another estimation, or another film of that name.
     """
     film = read_film(path)
+    drawn = Path(folder) / f'{film.path.stem}.mp4'
+    if drawn.resolve() == film.path.resolve():
+        drawn = drawn.with_stem(f'{drawn.stem}_poses')
+    if drawn.exists() and not Path(folder, POSES).exists():
+        raise InputError(f'{drawn} is there already, and not of an estimation: name another folder')
     first_box = None if box is None else [*box]
     prepare_folder(folder, {**described, 'film': str(path), 'track': track, 'box': first_box})
     lines = ResultLines(Path(folder) / POSES)
     known = {line['frame']: line for line in lines}
     tracker = Tracker(supports, film.rate, box) if track else None
     size = 1 if track else estimator.batch_size
-    drawn = Path(folder) / f'{film.path.stem}.mp4'
-    if drawn.resolve() == film.path.resolve():
-        drawn = drawn.with_stem(f'{drawn.stem}_poses')
     progress, number, frames = Progress('frames'), 0, read_frames(film)
     with _written(drawn, film) as write:
         while batch := [*islice(frames, size)]:

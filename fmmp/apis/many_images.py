@@ -132,8 +132,14 @@ def prepare_folder(folder: str | Path, described: dict) -> None:
     folder = Path(folder)
     known = folder / WHAT
     if known.exists():
-        earlier = json.loads(known.read_text(encoding='utf-8'))
-        changed = [name for name in described if earlier.get(name) != described[name]]
+        try:
+            earlier = dict(json.loads(known.read_text(encoding='utf-8')))
+        except (OSError, TypeError, ValueError) as error:
+            raise InputError(
+                f'{known}: not readable ({error}): name another folder, or remove {folder}'
+            ) from error
+        names = {**earlier, **described}
+        changed = [name for name in names if earlier.get(name) != described.get(name)]
         if changed:
             raise InputError(
                 f'{folder} holds poses of another estimation ({", ".join(changed)} differ): name '

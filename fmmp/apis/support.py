@@ -68,13 +68,24 @@ def read_support(image: str | Path, keypoint_file: str | Path) -> Support:
         ) from error
     support = Support(pixels, keypoints, visible, skeleton, box)
     check_support(support, str(keypoint_file))
+    height, width = pixels.shape[:2]
+    outside = ((keypoints < 0) | (keypoints > (width, height))).any(axis=1)
+    if visible.any() and outside[visible].all():
+        raise InputError(
+            f'{keypoint_file}: no keypoint is inside {image}, {width} × {height} pixels: were they '
+            'labelled on a copy of another size?'
+        )
     return support
 
 
 def _keypoints(values: list) -> tuple[np.ndarray, np.ndarray]:
-    if values and not any(isinstance(value, (list, type(None))) for value in values):
+    if not isinstance(values, list) or not values:
+        raise ValueError('no list of keypoints')
+    if not any(isinstance(value, (list, type(None))) for value in values):
         table = np.array(values, float).reshape(-1, 3)
         return table[:, :2], table[:, 2] > 0
     visible = np.array([value is not None for value in values])
-    points = [value or (0, 0) for value in values]
+    points = [(0, 0) if value is None else value for value in values]
+    if any(len(point) != 2 for point in points):
+        raise ValueError('a keypoint is [x, y] or null; with v, all are one list [x, y, v, …]')
     return np.array(points, float).reshape(-1, 2), visible

@@ -19,7 +19,7 @@ from fmmp import cli
 from fmmp.errors import InputError
 from fmmp.files import require_writable
 
-from .folder import MOST_PICTURES, Folder
+from .folder import MOST_PICTURES, SUFFIXES, Folder
 from .prediction import Predictor
 from .project import PROJECT_FILE, Project
 from .serving import LOOPBACK, listen, load_model
@@ -96,6 +96,8 @@ def main() -> None:
     address = f'http://{host}:{listener.getsockname()[1]}/' + (f'?token={token}' if token else '')
     print(f'{len(folder.pictures)} pictures in {folder.root}; the page is at\n    {address}\n'
           f'What you label is kept in {path}. Ctrl-C ends it.', flush=True)  # fmt: skip
+    if not folder.pictures:
+        print(f'Pictures are files {" ".join(SUFFIXES)}; save others, such as HEIC, as JPEG first.')
     if len(folder.pictures) == MOST_PICTURES:
         print(
             f'The page takes the first {MOST_PICTURES} pictures of a folder: use several folders.'

@@ -213,6 +213,8 @@ def main() -> None:
         '--model', default=Path(__file__).parent, help="folder of the export [this script's]"
     )
     args = parser.parse_args()
+    if len(args.support) != len(args.keypoints):
+        parser.error('--keypoints: give a file for each picture of --support')
     supports = map(read_support, args.support, args.keypoints)
     found = Estimator(args.model, [*supports])([read_image(path) for path in args.queries])
     answers = {path: layers[-1].tolist() for path, layers in zip(args.queries, found, strict=True)}

@@ -191,6 +191,22 @@ def test_keypoints_of_a_turned_photograph_are_where_people_see_them(model, image
     assert pose.box == (0, 0, 80, 64)
 
 
+@pytest.mark.parametrize(
+    ('keypoints', 'message'),
+    [
+        ([], 'no list of keypoints'),
+        ([[1, 2], []], r'a keypoint is \[x, y\] or null'),
+        ([[1, 2, 2], [3, 4, 2]], r'a keypoint is \[x, y\] or null; with v, all are one list'),
+        ([[500, 900], [300, 400]], 'no keypoint is inside .*support.png, 80 × 64 pixels'),
+    ],
+)
+def test_a_keypoint_file_that_is_wrong_says_how_it_should_be(image, tmp_path, keypoints, message):
+    path = saved(tmp_path, 'support.png', PIL.Image.fromarray(image))
+    (tmp_path / 'support.json').write_text(json.dumps({'keypoints': keypoints}))
+    with pytest.raises(InputError, match=message):
+        read_support(path, tmp_path / 'support.json')
+
+
 def test_images_that_come_one_by_one_are_held_no_more_than_a_batch_at_a_time(model, support, image):
     taken = []
 

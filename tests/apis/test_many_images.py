@@ -8,7 +8,7 @@ import pytest
 
 from fmmp.apis import Estimator, init_model, read_support
 from fmmp.apis.films import estimate_film, read_film, read_frames
-from fmmp.apis.many_images import estimate_many, list_images
+from fmmp.apis.many_images import estimate_many, list_images, prepare_folder
 from fmmp.apis.result_lines import ResultLines
 from fmmp.apis.tracking import OneEuroFilter, Tracker
 from fmmp.errors import InputError
@@ -106,6 +106,18 @@ def test_poses_of_another_support_are_not_mixed_in(folder, estimator, tmp_path):
     estimate_many(estimator, jobs, tmp_path, DESCRIBED)
     with pytest.raises(InputError, match=r'another estimation \(supports differ\)'):
         estimate_many(estimator, jobs, tmp_path, {**DESCRIBED, 'supports': 'b'})
+
+
+def test_pictures_do_not_go_on_in_the_folder_of_a_film_nor_in_a_damaged_one(
+    folder, estimator, tmp_path
+):
+    jobs = list_images(folder / 'images')[:1]
+    prepare_folder(tmp_path, {**DESCRIBED, 'film': 'a.mp4'})
+    with pytest.raises(InputError, match=r'another estimation \(film differ\)'):
+        estimate_many(estimator, jobs, tmp_path, DESCRIBED)
+    (tmp_path / 'estimation.json').write_text('{"supports"')
+    with pytest.raises(InputError, match=r'estimation\.json: not readable'):
+        estimate_many(estimator, jobs, tmp_path, DESCRIBED)
 
 
 def test_what_holds_no_images_is_refused(tmp_path):
@@ -210,3 +222,9 @@ def test_a_film_in_the_folder_of_the_results_is_not_drawn_over(folder, film, est
     support = read_support(folder / 'support.jpg', folder / 'support.json')
     _, drawn = estimate_film(estimator, own, tmp_path, DESCRIBED, [support])
     assert own.read_bytes() == film.read_bytes() and drawn.name == 'film_poses.mp4'
+    other = tmp_path / 'other'
+    other.mkdir()
+    (other / 'film.mp4').write_bytes(b'something else')
+    with pytest.raises(InputError, match='film.mp4 is there already'):
+        estimate_film(estimator, film, other, DESCRIBED, [support])
+    assert (other / 'film.mp4').read_bytes() == b'something else'

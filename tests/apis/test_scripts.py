@@ -84,7 +84,7 @@ def test_the_demo_draws_the_queries_and_writes_their_keypoints(run, small_datase
     tiny.dump(str(config))
     save_atomically(init_model(tiny).state_dict(), checkpoint)
     keypoints = tmp_path / 'keypoints.json'
-    keypoints.write_text('{"keypoints": [[20, 20], [30, 40]], "skeleton": [[0, 1]]}')
+    keypoints.write_text('{"keypoints": [[20, 20], [30, 40], null], "skeleton": [[0, 1]]}')
     support, *queries = sorted((small_dataset / 'images' / 'category_1').iterdir())[:3]
     command = ['tools/demo.py', config, checkpoint, '--support', support, '--queries', *queries]
     out_dir = tmp_path / 'out'
@@ -92,7 +92,12 @@ def test_the_demo_draws_the_queries_and_writes_their_keypoints(run, small_datase
     assert done.returncode == 0, done.err
     assert sorted(path.name for path in out_dir.glob('*.png')) == ['query_1.png', 'query_2.png']
     found = json.loads((out_dir / 'keypoints.json').read_text())
-    assert [len(found[str(image)]) for image in queries] == [2, 2]
+    for image in queries:
+        assert [point is None for point in found[str(image)]] == [False, False, True]
+    written = keypoints.read_text()
+    failed = run(*command, '--keypoints', keypoints, '--out-dir', tmp_path)
+    assert failed.returncode == 1 and 'would be overwritten' in failed.err
+    assert keypoints.read_text() == written
     failed = run(*command, '--keypoints', tmp_path / 'none.json', '--out-dir', tmp_path / 'none')
     assert failed.returncode == 1 and failed.err.endswith('no such keypoint file\n')
     assert not (tmp_path / 'none').exists()
