@@ -44,7 +44,7 @@ def test_a_step_that_fails_or_hangs_is_told_and_stops_no_other(tmp_path):
     def command(step, device, seconds, rows):
         return [sys.executable, '-c', TRIED[step.name], str(rows)]
 
-    result = run_steps(steps, 8, 'cpu', tmp_path, command)
+    result = run_steps(steps, 24, 'cpu', tmp_path, command)
     outcomes = {step['name']: step['status'] for step in result['steps']}
     assert outcomes == {
         'passes': 'passed',
