@@ -93,9 +93,14 @@ def _compare(path: str, there: object, here: object, found: list[str]) -> None:
     elif _are_lists_of_dicts(there, here):
         for number, values in enumerate(zip(there, here, strict=True)):
             _compare(f'{path}.{number}', *values, found)
-    elif there != here:
+    elif _by_name(there) != _by_name(here):
         there, here = ('not set' if v is REQUIRED else repr(v) for v in (there, here))
         found.append(f'{path} is {there} in the checkpoint and {here} in the config')
+
+
+def _by_name(value: object) -> object:
+    """A file that a config names beside itself, wherever the two lie; other values stay."""
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
 
 def _are_lists_of_dicts(*values: object) -> bool:

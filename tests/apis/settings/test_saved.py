@@ -47,6 +47,15 @@ def test_a_difference_names_the_setting_and_both_values():
     ]
 
 
+def test_a_file_of_the_config_may_lie_in_another_clone():
+    there = settings_of(config(model__projection='/one/configs/a.safetensors'))
+    here = config(model__projection='/other/place/configs/a.safetensors')
+    assert not differences(there, here, RESUMED)
+    here = config(model__projection='/one/configs/b.safetensors')
+    (line,) = differences(there, here, RESUMED)
+    assert line.startswith("model.projection is '/one/configs/a.safetensors' in the checkpoint")
+
+
 def test_what_changes_nothing_is_no_difference():
     assert not changes(
         model__keypoint_head__structure='given',  # the default
