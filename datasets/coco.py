@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path, PureWindowsPath
 
 from fmmp.errors import InputError
+from fmmp.files import PROJECT_FILE
 
 # JSON's numbers and text. Sets of types, since a bool is an int to isinstance.
 NUMBER, TEXT = {int, float}, {str}
@@ -50,7 +51,7 @@ def read_json(file: str | Path, role: str) -> object:
 
 def json_files(folder: Path, pattern: str = '*.json') -> list[Path]:
     """A folder's JSON files, but for the project that the page keeps beside the pictures."""
-    return sorted(file for file in folder.glob(pattern) if file.name != 'fmmp_project.json')
+    return sorted(file for file in folder.glob(pattern) if file.name != PROJECT_FILE)
 
 
 def read_coco(ann_file: str | Path, every_annotation: bool = True) -> dict:

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 UNFINISHED = '.unfinished-'  # begins the names of temporary files
+PROJECT_FILE = 'fmmp_project.json'  # the page's, beside the pictures
 
 
 @contextmanager

@@ -274,10 +274,10 @@ def _folder(row: str) -> str:
 
 def _check_config(path: str, splits: bool) -> None:
     data = read_file(path).get('data') or {}
-    if not all(isinstance(data.get(subset), dict) for subset in SUBSETS):
-        raise InputError(f'{path}: no config of a training: it needs data.train, .val and .test')
+    if not data.get('test'):
+        raise InputError(f'{path}: no config of a training: it needs data.test')
     for subset in SUBSETS if splits else ():
-        selection = data[subset].get('valid_class_ids')
+        selection = (data.get(subset) or {}).get('valid_class_ids')
         if not isinstance(selection, dict) or 'split' not in selection:
             raise InputError(
                 f'{path}: data.{subset}.valid_class_ids is {selection}, which names no split: '

@@ -17,11 +17,11 @@ from typing import Any
 
 from fmmp import cli
 from fmmp.errors import InputError
-from fmmp.files import require_writable
+from fmmp.files import PROJECT_FILE, require_writable
 
 from .folder import MOST_PICTURES, SUFFIXES, Folder
 from .prediction import Predictor
-from .project import PROJECT_FILE, Project
+from .project import Project
 from .serving import LOOPBACK, listen, load_model
 
 

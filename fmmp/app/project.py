@@ -10,7 +10,6 @@ from pathlib import Path
 from fmmp.errors import InputError
 from fmmp.files import write_json
 
-PROJECT_FILE = 'fmmp_project.json'
 VERSION = 1
 MOST_KEYPOINTS, MOST_LAYERS, LONGEST_NAME = 300, 32, 120
 FARTHEST = 1e6  # pixels

@@ -122,8 +122,7 @@ def _texts(subset: Path) -> Iterator[tuple[Path, Path, Path]]:
     """
     if subset.suffix != '.txt':
         texts = _labels_of(subset)
-        if subset.exists() or texts != subset:
-            yield from ((subset, texts, text) for text in sorted(texts.rglob('*.txt')))
+        yield from ((subset, texts, text) for text in sorted(texts.rglob('*.txt')))
         return
     if not subset.exists():
         return

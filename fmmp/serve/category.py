@@ -150,11 +150,12 @@ def read_labels(
     path = Path(path)
     kind = formats.recognise(path)
     options = {'category': category}
+    folder = path if path.is_dir() else path.parent
     if kind == 'ultralytics':
-        options['images'] = images = images or path / 'images' / 'train'
+        options['images'] = images = images or folder / 'images' / 'train'
     labels = formats.read(path, kind, **options)
     items = sorted(labels.items, key=lambda item: -int((item.visible > 0).sum()))
-    folder = Path(images) if images is not None else path if path.is_dir() else path.parent
+    folder = folder if images is None else Path(images)
     given = []
     for item in items[:MOST_SHOTS]:
         if not stays_inside(item.image):

@@ -14,9 +14,10 @@ from starlette.testclient import TestClient
 
 from fmmp.app.folder import Folder
 from fmmp.app.prediction import Predictor
-from fmmp.app.project import PROJECT_FILE, Project
+from fmmp.app.project import Project
 from fmmp.app.server import make_app
 from fmmp.errors import InputError
+from fmmp.files import PROJECT_FILE
 
 ADDRESS = 'http://127.0.0.1:8008'
 

@@ -23,9 +23,10 @@ from selenium.webdriver.support.ui import WebDriverWait
 from fmmp.app.__main__ import make_estimator
 from fmmp.app.folder import Folder
 from fmmp.app.prediction import Predictor
-from fmmp.app.project import PROJECT_FILE, Project
+from fmmp.app.project import Project
 from fmmp.app.server import Server, make_app
 from fmmp.app.serving import listen, load_model
+from fmmp.files import PROJECT_FILE
 
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
 DRIVER = shutil.which('chromedriver')

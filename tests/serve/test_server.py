@@ -223,6 +223,7 @@ def test_a_support_may_be_a_set_of_ultralytics_with_its_pictures(tmp_path):
     write(labels, tmp_path / 'bare', 'ultralytics')
     for options in (
         {'labels': tmp_path / 'whole'},
+        {'labels': tmp_path / 'whole/data.yaml'},
         {'labels': tmp_path / 'bare', 'images': tmp_path / 'pictures'},
     ):
         (shot,) = given_category(**options).shots
