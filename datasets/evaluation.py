@@ -28,10 +28,15 @@ class TestEpisodes(EpisodeDataset):
     """
 
     default_padding = 'uniform'
+    default_queries = 15
     __test__ = False  # no test class, whatever its name tells pytest
 
     def __init__(
-        self, *args: object, num_queries: int = 15, num_episodes: int = 200, **kwargs: object
+        self,
+        *args: object,
+        num_queries: int = default_queries,
+        num_episodes: int = 200,
+        **kwargs: object,
     ) -> None:
         super().__init__(*args, num_queries=num_queries, num_episodes=num_episodes, **kwargs)
         if self.settings.padding_method.draws:

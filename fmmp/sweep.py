@@ -225,6 +225,10 @@ def read_sweep(path: str | Path, root: str | Path, cfg_options: Sequence[str] = 
         or not all(re.fullmatch(r'[^/]+/[^/]+', str(other)) for other in trained_by.values())
     ):
         raise InputError(f"{path}: trained_by must be {{'row of configs': 'SWEEP/ROW', …}}")
+    own_options = [f'{key}={value}' for key, value in settings['cfg_options'].items()]
+    for option in (*own_options, *cfg_options):
+        if '{split}' in option and None in settings['splits']:
+            raise InputError(f'{path}: {option}: there is no split: give the sweep splits')
     folders = {row: _folder(row) for row in configs}
     if len(set(folders.values())) < len(folders):
         raise InputError(f'{path}: the names of configs are too alike for folders: {[*configs]}')
@@ -238,7 +242,7 @@ def read_sweep(path: str | Path, root: str | Path, cfg_options: Sequence[str] = 
     ):
         place = (shots, split)  # whose pairs all rows and seeds share
         name = [f'seed{seed}']
-        options = [f'{key}={value}' for key, value in settings['cfg_options'].items()]
+        options = [*own_options]
         if shots is not None:
             name.insert(0, f'{shots}shot')
             options += [f'data.{subset}.num_shots={shots}' for subset in SUBSETS]

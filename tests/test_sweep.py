@@ -300,6 +300,8 @@ def test_a_split_names_its_own_files(sweep_of):
     sweep = sweep_of(splits=[1, 3], shots=[1], cfg_options=['data.test.ann_file=s{split}.json'])
     for run in sweep.runs:
         assert f'data.test.ann_file=s{run.split}.json' in run.options
+    with pytest.raises(InputError, match=r'ann_file=s\{split\}.json: .* give the sweep splits'):
+        sweep_of(['data.test.ann_file=s{split}.json'], splits=[None])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from mmcv import Config
 from torch import nn
 
 from fmmp.apis import init_model
-from fmmp.apis.data import data_settings, subset_config
+from fmmp.apis.data import data_settings, subset_config, test_queries
 from fmmp.errors import InputError
 from fmmp.models.ops import library
 
@@ -67,7 +67,7 @@ def complexity(
     """
     settings = data_settings(config)
     size = size or settings.image_size
-    queries = num_queries or config.data.test.num_queries
+    queries = num_queries or test_queries(config)
     model = init_model(config).to('meta')
     if size % model.image_multiple:
         raise InputError(f'size {size}: give a multiple of {model.image_multiple}')

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from fmmp.apis import init_model
-from fmmp.apis.data import build_dataset
+from fmmp.apis.data import build_dataset, test_queries
 from fmmp.apis.loaders import EpisodeLoader, build_loader, loader_settings
 from fmmp.apis.model import place_for_speed, place_for_testing
 from fmmp.apis.optimizer import build_optimizer
@@ -42,22 +42,24 @@ class TrainingStep(_Run):
     """Training steps of a config's model with random weights.
 
     Args:
-        config: the config; its batch is ``data.samples_per_gpu`` episodes.
+        config: the config; its batch is of ``samples_per_gpu`` episodes, as a training's.
         device: where to run.
         data: load batches as the config says, instead of taking one of noise again and again.
     """
 
     def __init__(self, config: Config, device: str | torch.device, data: bool = False) -> None:
         noise = '' if data else ' of noise'
-        self.title = f'a training step of {config.data.samples_per_gpu} episodes{noise}'
+        settings = loader_settings(config.data, 'train')
+        episodes = settings['samples_per_gpu']
+        self.title = f'a training step of {episodes} episodes{noise}'
         self.model = place_for_speed(init_model(config), config, device).train()
         self.optimizer = build_optimizer(self.model, config, processes=1)
         if data:
             dataset = build_dataset(config, 'train')
-            self.loader = build_loader(dataset, **loader_settings(config.data, 'train'))
+            self.loader = build_loader(dataset, **settings)
             self.batches = _endless(self.loader)
         else:
-            batch = random_episodes(config, 'train', config.data.samples_per_gpu)
+            batch = random_episodes(config, 'train', episodes)
             self.batches = _endless([vars(batch)])
 
     def __call__(self) -> Seconds:
@@ -83,7 +85,7 @@ class TestEpisode(_Run):
     """Test episodes of a config's model with random weights.
 
     Args:
-        config: the config; its episodes have ``data.test.num_queries`` queries.
+        config: the config; its episodes have ``num_queries`` queries, as a test's.
         device: where to run.
         data: load episodes as the config says, instead of taking one of noise again and again.
     """
@@ -91,7 +93,7 @@ class TestEpisode(_Run):
     __test__ = False  # no test class, whatever its name tells pytest
 
     def __init__(self, config: Config, device: str | torch.device, data: bool = False) -> None:
-        queries = config.data.test.num_queries
+        queries = test_queries(config)
         noise = '' if data else ' of noise'
         self.title = f'a test episode of {queries} queries{noise}'
         self.model = place_for_testing(init_model(config), config, device)

@@ -6,6 +6,7 @@ from mmcv import Config
 from mmpose.datasets import build_dataset as build
 
 from fmmp.datasets.episode_dataset import EpisodeDataset
+from fmmp.datasets.evaluation import TestEpisodes
 from fmmp.datasets.settings import DataSettings
 
 
@@ -37,3 +38,8 @@ def build_dataset(config: Config, subset: str, **arguments: object) -> EpisodeDa
 def data_settings(config: Config, subset: str = 'test') -> DataSettings:
     """How a subset's images are prepared."""
     return DataSettings.of(subset_config(config, subset)['data_cfg'])
+
+
+def test_queries(config: Config) -> int:
+    """Q, the queries of a test episode."""
+    return subset_config(config, 'test').get('num_queries', TestEpisodes.default_queries)

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from fmmp.analysis.complexity import complexity
 from fmmp.analysis.loading import loading_times
 from fmmp.analysis.profiling import (
     TestEpisode,
@@ -38,6 +39,16 @@ def test_a_test_episodes_time_is_divided(small_dataset, data):
     times = TestEpisode(tiny_config(small_dataset), 'cpu', data)()
     assert list(times) == ['waiting for data', *FORWARD]
     assert all(seconds > 0 for seconds in times.values())
+
+
+def test_steps_and_episodes_are_as_large_as_without_settings_of_their_own(small_dataset):
+    config = tiny_config(small_dataset)
+    config.data.pop('samples_per_gpu')
+    config.data.test.pop('num_queries')
+    config.data.train_dataloader = dict(samples_per_gpu=3)
+    assert TrainingStep(config, 'cpu').title == 'a training step of 3 episodes of noise'
+    assert TestEpisode(config, 'cpu').title == 'a test episode of 15 queries of noise'
+    assert complexity(config).num_queries == 15
 
 
 def test_the_loaders_workers_end_when_a_run_is_closed(small_dataset):
