@@ -279,6 +279,12 @@ def _read_skeletons(skeleton_file: str | Path, names: CategoryNames) -> dict[int
     if not isinstance(content, dict):
         raise InputError(f'{skeleton_file}: give an object: category name or id to its links')
     try:
+        if unknown := names.unknown(content):
+            warnings.warn(
+                f'{skeleton_file}: no category of the annotations is named {", ".join(unknown)}: '
+                'these links are not used',
+                stacklevel=3,
+            )
         return names.by_id(content)
     except InputError as error:
         raise InputError(f'{skeleton_file}: {error}') from None

@@ -92,6 +92,12 @@ class CategoryNames:
             return found
         return next((id_ for id_ in self.shown if str(id_) == word), None)
 
+    def unknown(self, keys: Iterable[str]) -> list[str]:
+        """Return what names no category, by name or id, neither of the file nor of MP-100."""
+        folders, names = _mp100()
+        mp100 = {*folders.values(), *names.values(), *map(str, folders)}
+        return [key for key in keys if key not in mp100 and self.find_name_or_id(key) is None]
+
     def by_id(self, values: Mapping[str, Value]) -> dict[int, Value]:
         """Key by id what people have keyed by name or id; leave out what is no category's.
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from fmmp.errors import InputError
+
 from ..category_names import CategoryNames
 from .links import Base, Links, base_by_indices, clean_links
 from .mean_shape import infer_links
@@ -37,10 +39,15 @@ def repair_categories(
         ``links``, ``base``, ``links_from``, ``dropped`` and ``notes``.
 
     Raises:
-        ValueError: a name in ``links`` is that of several categories.
+        ValueError: a name in ``links`` is that of several categories, or of none.
     """
     categories, annotations = content['categories'], content['annotations']
     names = CategoryNames(content)
+    if unknown := names.unknown(links or {}):
+        raise InputError(
+            f'links are given for {unknown[0]!r}, which is no category of the files: choose from '
+            f'{", ".join(names.shown.values())}'
+        )
     given = names.by_id(links or {})
     of_category = defaultdict(list)
     for annotation in annotations:
@@ -55,6 +62,10 @@ def repair_categories(
         category['name'], original = names.shown[id_], names.original[id_]
         if original != category['name']:
             category['original_name'] = original
+        links_given, notes = given.get(id_), _odd(category, own, count)
+        repaired = _repair_skeleton(category, own, count, base, links_given, infer)
+        if links_given is not None and repaired['links_from'] == 'file':
+            notes.append('--links is not used: the file has links')
         rows.append(
             {
                 'id': id_,
@@ -62,8 +73,8 @@ def repair_categories(
                 'original_name': original,
                 'instances': len(own),
                 'keypoints': count,
-                'notes': _odd(category, own, count),
-                **_repair_skeleton(category, own, count, base, given.get(id_), infer),
+                'notes': notes,
+                **repaired,
             }
         )
     return rows

@@ -37,7 +37,7 @@ def read(path: str | Path, images: str | Path | None = None) -> Labels:
     path = Path(path)
     try:
         with open(path, encoding='utf-8-sig', newline='') as file:
-            rows = [row for row in csv.reader(file) if row]
+            rows = [row for row in csv.reader(file) if any(map(str.strip, row))]
     except (csv.Error, UnicodeDecodeError) as error:
         raise InputError(f'{path}: not readable as CSV: {error}') from error
     levels = {row[0]: row for row in rows[:4] if row[0] in LEVELS}
@@ -53,8 +53,8 @@ def read(path: str | Path, images: str | Path | None = None) -> Labels:
     folder = path.parent if images is None else Path(images)
     items = []
     for number, row in enumerate(rows[len(levels) :], start=len(levels) + 1):
-        image = _image(row[:first])
         try:
+            image = _image(row[:first])
             if len(row) != first + len(columns):
                 raise ValueError(f'{len(row)} columns')
             values = {
@@ -73,7 +73,9 @@ def read(path: str | Path, images: str | Path | None = None) -> Labels:
 
 def _image(index: Sequence[str]) -> str:
     """An image's path in its video's folder; the index is its path, in one column or three."""
-    parts = PurePosixPath('/'.join(index).replace('\\', '/')).parts
+    parts = PurePosixPath('/'.join(filter(None, index)).replace('\\', '/')).parts
+    if not parts:
+        raise ValueError('no image is named')
     return '/'.join(parts[2:] if parts[0] == ROOT and len(parts) > 2 else parts)
 
 

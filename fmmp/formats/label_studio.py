@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
@@ -312,7 +312,9 @@ def results(config: Config, category: str, item: Labelled, prefix: str) -> list[
 def write(labels: Labels, path: str | Path, prefix: str = LOCAL_FILES) -> None:
     """Write tasks to import, and their labelling configuration beside them.
 
-    What a person labelled becomes an annotation, what has a confidence a prediction.
+    What a person labelled becomes an annotation, what has a confidence a prediction. Of several
+    objects in one of these, those without a box get that of the whole image: a rectangle is all
+    that tells whose keypoints are whose.
 
     Args:
         labels: what to write.
@@ -333,6 +335,8 @@ def write(labels: Labels, path: str | Path, prefix: str = LOCAL_FILES) -> None:
         task = {'data': {'image': prefix + quote(name)}, 'annotations': [], 'predictions': []}
         for kind, predicted in (('annotations', False), ('predictions', True)):
             group = [item for item in items if (item.confidence is not None) == predicted]
+            if len(group) > 1:
+                group = [replace(item, box=item.full_box) for item in group]
             found = [
                 result
                 for number, item in enumerate(group, start=1)

@@ -15,6 +15,8 @@ from fmmp.errors import InputError, did_you_mean
 
 IMAGES = {'.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp'}
 Box = tuple[float, float, float, float]
+# Where Pillow finds an orientation, too, though neither OpenCV nor a browser turns by it.
+_PASSED_OVER = 'xmp', 'XML:com.adobe.xmp', 'Raw profile type exif'
 
 
 @dataclass(eq=False)
@@ -24,7 +26,7 @@ class Labelled:
     Attributes:
         image: the image's path in the image folder, with forward slashes.
         size: height and width in pixels; None if not known.
-        keypoints: (K, 2) pixels; (0, 0) where not labelled.
+        keypoints: (K, 2) pixels from the image's corner; (0, 0) where not labelled.
         visible: (K,) as in COCO: 0 not labelled, 1 labelled though hidden, 2 visible; bools, too.
         box: x, y, width, height in pixels; None for the whole image.
         confidence: (K,) in [0, 1] of predicted keypoints; None if labelled by a person.
@@ -198,12 +200,16 @@ def require_inside(labels: Labels, path: str | Path) -> None:
 def image_size(folder: str | Path | None, image: str) -> tuple[int, int] | None:
     """Height and width of an image of a folder by its file's head; None if it is not there.
 
-    A photograph that says that it lies on its side is turned first, as viewers do.
+    A photograph whose EXIF says that it lies on its side is turned first, as viewers do.
     """
     if folder is None or not stays_inside(image):
         return None
     try:
         with Image.open(Path(folder, image)) as file:
+            if file.format == 'PNG':
+                file.load()  # what is to be passed over may come after the pixels
+            for key in _PASSED_OVER:
+                file.info.pop(key, None)
             width, height = upright_size(file)
             return height, width
     except (OSError, ValueError, Image.DecompressionBombError):

@@ -1,6 +1,7 @@
 """SLEAP: an ``.slp`` file, by sleap-io. It holds no boxes.
 
-Images of one size are one of SLEAP's videos, since a video has one size.
+Images of one size are one of SLEAP's videos, since a video has one size. SLEAP counts pixels from
+the center of the first one, we from its corner.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from fmmp.errors import InputError
 from fmmp.files import atomic_path
 
 from .labels import Labelled, Labels, choose, common_names, frame_path, image_size
+
+CENTER = 0.5  # of the first pixel, in pixels from its corner
 
 
 def sleap_io() -> ModuleType:
@@ -84,7 +87,7 @@ def _frame_path(frame: object) -> str:
 
 def _labelled(image: str, size: tuple[int, int] | None, instance: object) -> Labelled:
     points = instance.points
-    place = np.asarray(points['xy'], float)
+    place = np.asarray(points['xy'], float) + CENTER
     known = np.isfinite(place).all(axis=1)
     visible = np.where(known, np.where(points['visible'], 2, 1), 0)
     confidence = None
@@ -135,7 +138,7 @@ def to_sleap(labels: Labels, images: str | Path | None) -> object:
 
 
 def _instance(sio: ModuleType, skeleton: object, item: Labelled) -> object:
-    place = np.where(item.visible[:, None] > 0, item.keypoints, np.nan)
+    place = np.where(item.visible[:, None] > 0, item.keypoints - CENTER, np.nan)
     if item.confidence is None:
         instance = sio.Instance.from_numpy(place, skeleton=skeleton)
     else:

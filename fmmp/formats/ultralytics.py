@@ -2,7 +2,7 @@
 
 A line of a text file is a class, a box (center, width, height) and ``kpt_shape`` numbers of
 keypoints, all of them shares of the image's width and height. Names of keypoints (``kpt_names``,
-as Ultralytics has them) and our ``skeleton`` are in ``data.yaml``.
+a class, as Ultralytics has them) and our ``skeleton`` are in ``data.yaml``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -38,7 +38,7 @@ def read(path: str | Path, category: str | None = None, images: str | Path | Non
     file = _yaml_file(Path(path))
     content = _read_yaml(file)
     names, (count, numbers), keypoint_names, skeleton = _described(content, file)
-    found = {name: Labels(name, keypoint_names, skeleton) for name in names.values()}
+    found = {name: Labels(name, keypoint_names[number], skeleton) for number, name in names.items()}
     root = _root(content, file)
     for subset in _subsets(content, root):
         listed = {}  # a folder's images by their stems: each folder is looked through once
@@ -77,26 +77,35 @@ def _read_yaml(file: Path) -> dict:
 
 def _described(
     content: dict, file: Path
-) -> tuple[dict[int, str], tuple[int, int], list[str], list[tuple[int, int]]]:
-    """Classes by number, numbers of keypoints and of values each, names of keypoints, links."""
+) -> tuple[dict[int, str], tuple[int, int], dict[int, list[str]], list[tuple[int, int]]]:
+    """Classes by number, numbers of keypoints and of values each, classes' keypoints, links."""
     try:
         names = content['names']
         names = dict(enumerate(names)) if isinstance(names, list) else dict(names)
         names = {int(number): str(name) for number, name in names.items()}
         count, numbers = map(int, content['kpt_shape'])
-        keypoint_names = content.get('kpt_names') or {}
-        if isinstance(keypoint_names, dict):
-            keypoint_names = next(iter(keypoint_names.values()), [])
-        keypoint_names = list(map(str, keypoint_names)) or list(map(str, range(1, count + 1)))
+        keypoint_names = _keypoint_names(content.get('kpt_names'), names, count)
         skeleton = [(int(i), int(j)) for i, j in content.get('skeleton') or ()]
-        if count < 1 or numbers not in (2, 3) or len(keypoint_names) != count:
-            raise ValueError(f'kpt_shape {count}, {numbers}, {len(keypoint_names)} kpt_names')
+        if count < 1 or numbers not in (2, 3):
+            raise ValueError(f'kpt_shape {count}, {numbers}')
+        for number, given in keypoint_names.items():
+            if len(given) != count:
+                raise ValueError(f'{count} keypoints, but {len(given)} names of class {number}')
     except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise InputError(
             f"{file}: give 'names', 'kpt_shape: [keypoints, 2 or 3]' and, if wanted, a name a "
             f"keypoint in 'kpt_names' ({type(error).__name__}: {error})"
         ) from error
     return names, (count, numbers), keypoint_names, skeleton
+
+
+def _keypoint_names(given: object, classes: Iterable[int], count: int) -> dict[int, list[str]]:
+    """The names of each class's keypoints: its own, else the first class's, else numbers."""
+    if not isinstance(given, dict):  # the same for all
+        given = {'': given}
+    given = {str(number): names for number, names in given.items()}
+    first = next(iter(given.values()), None) or range(1, count + 1)
+    return {number: list(map(str, given.get(str(number)) or first)) for number in classes}
 
 
 def _root(content: dict, file: Path) -> Path:

@@ -106,7 +106,8 @@ def test_a_skeleton_file_takes_the_place_of_the_files_own(edit, tmp_path):
     file = edit(lambda content: content['categories'][0].update(skeleton=[]))
     skeletons = tmp_path / 'skeletons.json'
     skeletons.write_text(json.dumps({'category_1': [[0, 3]], '2': [[1, 2]], 'elsewhere': [[0, 9]]}))
-    categories, _ = load_annotations(file, [1, 2, 3], skeleton_base=0, skeleton_file=skeletons)
+    with pytest.warns(UserWarning, match='skeletons.json: no category .* is named elsewhere:'):
+        categories, _ = load_annotations(file, [1, 2, 3], skeleton_base=0, skeleton_file=skeletons)
     assert [c.skeleton for c in categories.values()] == [
         ((0, 3),),
         ((1, 2),),

@@ -10,10 +10,13 @@ import pytest
 import yaml
 from fmmp.datasets.mp100.convert import convert
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+from fmmp.apis.images import read_image
 from fmmp.errors import InputError
 from fmmp.formats import Labelled, Labels, read, write
 from fmmp.formats.label_studio import config_of, image_path, parse_config
+from fmmp.formats.labels import image_size
 from fmmp.formats.ultralytics import flip_index
 
 from .beetles import NAMES, POINTS, SIZE, beetles, save_images
@@ -138,6 +141,20 @@ def test_predictions_of_deeplabcut_are_read():
     assert item.confidence.tolist() == [0.99, 0.125]
 
 
+@pytest.mark.parametrize('index', ['{}', 'labeled-data,v,{}'])
+def test_blank_rows_of_a_deeplabcut_file_are_passed_over(index, tmp_path):
+    commas = index.count(',') * ','
+    head = f'scorer,{commas}s,s\nbodyparts,{commas}head,head\ncoords,{commas}x,y\n'
+    one, two = (f'{index.format(name)},1,2\n' for name in ('a.png', 'b.png'))
+    blank = f'{commas},,\n'
+    path = tmp_path / 'x.csv'
+    path.write_text(head + blank + one + blank + two + blank)
+    assert [item.image for item in read(path).items] == ['a.png', 'b.png']
+    path.write_text(head + one + f'{commas},3,4\n')  # a place, but in no image
+    with pytest.raises(InputError, match='row 5: no image'):
+        read(path)
+
+
 def test_files_of_deeplabcut_are_as_it_wants_them(tmp_path):
     labels = Labels('ant', ['head', 'tail'])
     labels.items = [Labelled('img1.png', SIZE, [(20.5, 30), (1, 2)], [2, 0])]
@@ -188,6 +205,28 @@ def test_an_ultralytics_set_that_lists_its_images_is_read(tmp_path):
     assert item.keypoints.tolist() == [[40, 60]]
 
 
+def test_each_class_of_an_ultralytics_set_has_its_own_keypoints(tmp_path):
+    save_images(beetles(), tmp_path / 'images')
+    (tmp_path / 'labels').mkdir()
+    (tmp_path / 'labels/b.txt').write_text(
+        ''.join(f'{number} 0.5 0.5 1 1 0.25 0.5 0.75 0.5\n' for number in range(3))
+    )
+    content = {'train': 'images', 'names': ['ant', 'table', 'bee'], 'kpt_shape': [2, 2]}
+    content['kpt_names'] = {0: ['nose', 'tail'], 1: ['leg', 'back']}
+    (tmp_path / 'data.yaml').write_text(yaml.safe_dump(content))
+    names = {name: list(read(tmp_path, category=name).names) for name in content['names']}
+    # a class without names of its own has the first one's
+    assert names == {'ant': ['nose', 'tail'], 'table': ['leg', 'back'], 'bee': ['nose', 'tail']}
+
+
+def test_an_ultralytics_class_with_too_few_names_is_told(tmp_path):
+    content = {'names': ['ant', 'bee'], 'kpt_shape': [2, 2]}
+    content['kpt_names'] = {0: ['nose', 'tail'], 1: ['leg']}
+    (tmp_path / 'data.yaml').write_text(yaml.safe_dump(content))
+    with pytest.raises(InputError, match='2 keypoints, but 1 names of class 1'):
+        read(tmp_path)
+
+
 def test_a_photograph_that_lies_on_its_side_has_the_size_that_it_is_seen_in(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -196,6 +235,29 @@ def test_a_photograph_that_lies_on_its_side_has_the_size_that_it_is_seen_in(tmp_
         'scorer,,,s,s\nbodyparts,,,head,head\ncoords,,,x,y\nlabeled-data,v,x.jpg,1,2\n'
     )
     assert read(tmp_path / 'CollectedData_x.csv').items[0].size == (40, 30)
+
+
+def png_with_exif_behind_its_pixels(path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new('L', (40, 30)).save(path, exif=exif)
+    data = path.read_bytes()
+    start, end, last = (data.index(name) - 4 for name in (b'eXIf', b'IDAT', b'IEND'))
+    path.write_bytes(data[:start] + data[end:last] + data[start:end] + data[last:])
+
+
+def test_an_image_whose_exif_comes_last_has_the_size_that_it_is_seen_in(tmp_path):
+    png_with_exif_behind_its_pixels(tmp_path / 'x.png')
+    assert image_size(tmp_path, 'x.png') == read_image(tmp_path / 'x.png').shape[:2] == (40, 30)
+
+
+@pytest.mark.parametrize('name', ['x.jpg', 'x.png', 'x.webp'])
+def test_an_image_that_only_xmp_would_turn_has_the_size_that_it_is_read_in(name, tmp_path):
+    xmp = '<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    info = PngInfo()
+    info.add_itxt('XML:com.adobe.xmp', xmp)
+    Image.new('L', (40, 30)).save(tmp_path / name, xmp=xmp.encode(), pnginfo=info)
+    assert image_size(tmp_path, name) == read_image(tmp_path / name).shape[:2] == (30, 40)
 
 
 def test_a_coco_file_becomes_a_category_of_the_unified_form(tmp_path):
@@ -243,7 +305,8 @@ def test_a_sleap_file_of_a_film_is_read(tmp_path):
     first, second = labels.items
     assert (labels.category, labels.skeleton) == ('fly', [(0, 1)])
     assert (first.image, first.size, first.confidence) == ('film.mp4/7', SIZE, None)
-    assert first.keypoints.tolist() == [[21, 30], [0, 0]]
+    # SLEAP's (0, 0) is the center of the first pixel
+    assert first.keypoints.tolist() == [[21.5, 30.5], [0, 0]]
     assert (second.image, second.confidence.tolist()) == ('film.mp4/8', [0.5, 0.25])
 
 
@@ -253,14 +316,14 @@ def test_sleap_io_reads_our_coco_and_sleap_files(tmp_path):
     images = save_images(labels, tmp_path / 'images')
     write(labels, images / 'coco.json', 'coco')
     write(labels, tmp_path / 'x.slp', 'sleap', images=images)
-    for content in (
-        sio.load_coco(str(images / 'coco.json')),
-        sio.load_slp(str(tmp_path / 'x.slp')),
+    for content, corner in (
+        (sio.load_coco(str(images / 'coco.json')), 0),
+        (sio.load_slp(str(tmp_path / 'x.slp')), -0.5),  # from the center of the first pixel
     ):
         assert content.skeleton.node_names == NAMES
         assert content.skeleton.edge_inds == labels.skeleton
         found = [one.numpy() for frame in content for one in frame.instances]
-        np.testing.assert_allclose(found[1], POINTS + 3, atol=1e-4)
+        np.testing.assert_allclose(found[1], POINTS + 3 + corner, atol=1e-4)
     assert [Path(path).exists() for path in content.videos[0].filename] == [True, True]
 
 
@@ -421,3 +484,14 @@ def test_label_studio_keypoints_of_two_objects_without_rectangles_are_not_mixed(
     (tmp_path / 'x.json').write_text(json.dumps([task]))
     with pytest.raises(InputError, match='join each to its rectangle'):
         read(tmp_path / 'x.json')
+
+
+def test_label_studio_keeps_two_objects_without_boxes_apart(tmp_path):
+    places = [(10, 5), (30, 8)], [(60, 5), (0, 0)]
+    items = [Labelled('a.png', (40, 80), points, [2, 2 * any(points[1])]) for points in places]
+    write(Labels('cat', ['nose', 'tail'], (), items), tmp_path / 'x.json', 'label_studio')
+    found = read(tmp_path / 'x.json').items
+    assert [item.visible.tolist() for item in found] == [[2, 2], [2, 0]]
+    np.testing.assert_allclose([item.keypoints for item in found], places)
+    assert [item.box for item in found] == [(0, 0, 80, 40)] * 2
+    assert [item.box for item in items] == [None, None]  # what was written is as it was

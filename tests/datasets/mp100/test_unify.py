@@ -3,6 +3,8 @@ import json
 import pytest
 from fmmp.datasets.mp100.unify import find_annotation_files, format_report, unify
 
+from fmmp.errors import InputError
+
 SECTIONS = ('images', 'annotations', 'categories')
 
 
@@ -191,6 +193,9 @@ def test_an_empty_skeleton_is_filled_from_given_links(plant, split_files, clean)
     assert row_of(report, 1)['links_from'] == '--links'
     assert [drop['link'] for drop in row_of(report, 1)['dropped']] == [[0, 4]]
     assert row_of(report, 2)['links_from'] == 'file'
+    assert '--links is not used: the file has links' in format_report(report)
+    with pytest.raises(InputError, match="links are given for 'categori_1', which is no category"):
+        unified(split_files, links={'categori_1': links})
 
 
 def test_an_empty_skeleton_is_inferred_where_asked_for(plant, split_files):
