@@ -1,4 +1,4 @@
-"""Who may ask: pages of this server alone, on this machine unless a token says otherwise."""
+"""Who may ask: this server's and folder's pages, on this machine unless a token says otherwise."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import hmac
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .serving import LOOPBACK, host_name
 
 COOKIE = 'fmmp_token_{}'  # by the port: hosts share their cookies among all servers of theirs
+PROJECT_HEADER = 'FMMP-Project'
+FOREIGN = (
+    'this page is of another folder than the one that is served here now: reload it, or, to keep '
+    'what is not saved yet, serve its own folder here again'
+)
 HEADERS = {
     'Content-Security-Policy': "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
@@ -74,6 +79,27 @@ class Guard:
 
     def _knows(self, token: str | None) -> bool:
         return hmac.compare_digest((token or '').encode(), self.token.encode())
+
+
+class SameProject:
+    """Refuses what a page asks that was opened while another folder was served at the address.
+
+    Left open in a browser, it would write that folder's labels into this one's project.
+
+    Args:
+        app: the application.
+        project: the identifier that a page of this project sends.
+    """
+
+    def __init__(self, app: ASGIApp, project: str) -> None:
+        self.app, self.project = app, project
+        self.refusal = JSONResponse({'error': FOREIGN}, 409)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse, or let the application answer."""
+        project = Headers(raw=scope.get('headers', [])).get(PROJECT_HEADER, self.project)
+        answer = self.app if project == self.project else self.refusal
+        await answer(scope, receive, send)
 
 
 def _comes_from_elsewhere(headers: Headers, request: Request) -> bool:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import mimetypes
+import os
+import re
 import socket
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
+from urllib.parse import quote
 
 import uvicorn
 from starlette.applications import Starlette
@@ -23,7 +27,7 @@ from fmmp.formats import FORMATS
 from .examples import NAMES, add_example, example_picture
 from .export import export, labels_of
 from .folder import MOST_BYTES, SIDES, Folder, Picture
-from .guard import Guard
+from .guard import Guard, SameProject
 from .prediction import Predictor
 from .project import Project, parse_json
 
@@ -64,8 +68,8 @@ def make_app(
         Route('/api/export', api.export),
     ]
     refusals: dict[Any, Callable] = {InputError: _refuse, KeyError: _unknown, OSError: _refuse}
-    guard = Middleware(Guard, token=token)
-    return Starlette(routes=routes, middleware=[guard], exception_handlers=refusals)
+    guards = [Middleware(Guard, token=token), Middleware(SameProject, project=api.id)]
+    return Starlette(routes=routes, middleware=guards, exception_handlers=refusals)
 
 
 class Server(uvicorn.Server):
@@ -89,6 +93,7 @@ class Server(uvicorn.Server):
 class _Api:
     def __init__(self, folder: Folder, project: Project, predictor: Predictor) -> None:
         self.folder, self.project, self.predictor = folder, project, predictor
+        self.id = _id(folder, project)
 
     async def project_(self, request: Request) -> Response:
         """Everything; the folder is looked through anew."""
@@ -98,6 +103,7 @@ class _Api:
         return JSONResponse(
             {
                 **changes,
+                'project': self.id,
                 'title': self.folder.root.name,
                 'pictures': {n: self._shown(n, entries.get(n), seen) for n, seen in known.items()},
                 'formats': FORMATS,
@@ -137,7 +143,8 @@ class _Api:
             for name, entry in changes['pictures'].items()
             if name in known
         }
-        return JSONResponse({**changes, 'status': now, 'digest': _digest(now)})
+        told = {'project': self.id, 'status': now, 'digest': _digest(now)}
+        return JSONResponse({**changes, **told})
 
     async def picture(self, request: Request) -> Response:
         """A picture's pixels, as JPEG."""
@@ -189,8 +196,8 @@ class _Api:
         asked = request.query_params
         labels = labels_of(self.folder, self.project, asked.get('predicted') == '1')
         name, content = await run_in_threadpool(export, labels, asked.get('format', ''))
-        disposition = {'Content-Disposition': f'attachment; filename="{name}"'}
-        return Response(content, media_type='application/octet-stream', headers=disposition)
+        headers = {'Content-Disposition': _attachment(name)}
+        return Response(content, media_type='application/octet-stream', headers=headers)
 
     def _shown(self, name: str, entry: dict | None, seen: Picture) -> dict:
         size = {'width': seen.width, 'height': seen.height}
@@ -223,6 +230,19 @@ async def _body(request: Request, most: int) -> bytes:
     except ClientDisconnect:
         raise InputError('it was cut short') from None
     return bytes(content)
+
+
+def _id(folder: Folder, project: Project) -> str:
+    """What a folder and its project file keep from one server to the next, and no others have."""
+    # The machine's name counts, since tunnels to several machines may end at one address.
+    parts = [socket.gethostname(), str(folder.root), str(project.path.resolve())]
+    return hashlib.sha256(os.fsencode('\n'.join(parts))).hexdigest()[:16]
+
+
+def _attachment(name: str) -> str:
+    """A download's header: headers are Latin-1, and a name has its letters percent-encoded."""
+    plain = re.sub(r'[^\w. ()-]', '_', name, flags=re.ASCII)
+    return f'attachment; filename="{plain}"; filename*=UTF-8\'\'{quote(name, safe="")}'
 
 
 def _number(request: Request, name: str) -> int:

@@ -61,11 +61,11 @@ def folder(tmp_path, cat):
 
 
 @contextmanager
-def serve(root, model):
-    """Serve a folder's page; gives its address."""
+def serve(root, model=None, port=0):
+    """Serve a folder's page, which predicts if it has a model; gives its address."""
     folder, project = Folder(root), Project(root / PROJECT_FILE)
     predictor = Predictor(folder, project, lambda: model, make_estimator)
-    listener = listen('127.0.0.1', 0)
+    listener = listen('127.0.0.1', port)
     server = Server(make_app(folder, project, predictor), predictor)
     thread = threading.Thread(target=server.run, args=[[listener]], daemon=True)
     thread.start()
@@ -332,3 +332,67 @@ def test_everything_can_be_done_by_the_keyboard(screen, folder, model):
         screen.until(lambda: screen.all('#marks .sample'))
         screen.press('5')
         screen.until(lambda: not screen.all('.sample'))
+
+
+def write_project(folder, name):
+    """A project of one keypoint, labelled in a picture and predicted in another."""
+    project = Project(folder / PROJECT_FILE)
+    point = {'x': 100, 'y': 100}
+    labelled = {'points': {'k1': point}, 'checked': True, 'shot': True}
+    predicted = {'points': {'k1': {**point, 'confidence': 0.5}}}
+    pictures = {name: labelled, 'cat_2.png': predicted}
+    project.change({'keypoints': [{'id': 'k1', 'name': 'nose'}], 'pictures': pictures})
+    project.save()
+
+
+def test_a_name_is_typed_as_text_once_others_are_predicted(screen, folder):
+    write_project(folder, 'cat_1.png')
+    before = read(folder)
+    with serve(folder) as address:
+        screen.open(address)
+        screen.choose('cat_1.png')
+        assert len(screen.all('#keypoints .more')) == 1
+        name = screen.one('#keypoints li input')
+        name.click()
+        screen.saved()
+        screen.press_with(Keys.CONTROL, 'a')
+        screen.press(*'hex ', Keys.BACKSPACE)  # elsewhere, keys of their own
+        screen.saved()
+        assert name.get_property('value') == 'hex'
+        screen.press(Keys.TAB)
+        screen.saved()
+        assert not screen.all('dialog[open]')
+        before['keypoints'][0]['name'] = 'hex'
+        assert read(folder) == before
+
+
+def test_a_page_of_another_folder_says_so_and_waits_for_its_own(screen, folder, tmp_path):
+    other = tmp_path / 'others'
+    shutil.copytree(folder, other)
+    with serve(folder) as address:
+        screen.open(address)
+        screen.choose('cat_1.png')
+    port = int(address.rpartition(':')[2])
+    with serve(other, port=port):
+        screen.until(lambda: 'another folder' in screen.texts('#saved')[0])
+        screen.click(100, 100)
+        screen.until(lambda: len(screen.all('#keypoints li')) == 1)
+        assert 'another folder' in screen.texts('#saved')[0]
+    assert not (other / PROJECT_FILE).exists() and not (folder / PROJECT_FILE).exists()
+    with serve(folder, port=port):
+        screen.saved()
+    assert len(read(folder)['pictures']['cat_1.png']['points']) == 1
+
+
+def test_a_download_has_its_pictures_name_in_any_script(screen, folder, tmp_path):
+    (folder / 'cat_1.png').rename(folder / '猫.png')
+    write_project(folder, '猫.png')
+    with serve(folder) as address:
+        screen.open(address)
+        screen.driver.execute_cdp_cmd(
+            'Browser.setDownloadBehavior', {'behavior': 'allow', 'downloadPath': str(tmp_path)}
+        )
+        screen.press('x')
+        screen.wait('#formats input[value=labelme]').click()
+        screen.one('#download').click()
+        screen.until((tmp_path / '猫.json').exists)

@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from string import printable
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -172,6 +173,18 @@ def test_an_export_reads_back_as_what_was_labelled(page, tmp_path, format):
     assert {item.image for item in labels.items} == {'a.jpg', 'b.jpg', 'sub/c.png'}
 
 
+@pytest.mark.parametrize('stem', ['猫', 'café', 'a "quoted" 100%', 'plain'])
+def test_a_download_is_named_after_its_picture_in_any_script(page, stem):
+    write_pictures(page.root, [f'{stem}.png'])
+    page.client.get('/api/project')
+    page.label(f'{stem}.png')
+    answer = page.client.get('/api/export', params={'format': 'labelme'})
+    assert answer.status_code == 200, answer.text
+    fallback, full = answer.headers['Content-Disposition'].split('; ')[1:]
+    assert fallback.isascii() and fallback.count('"') == 2
+    assert unquote(full) == f"filename*=UTF-8''{stem}.json"
+
+
 def test_only_what_is_checked_is_exported_unless_asked(page):
     empty = page.client.get('/api/export', params={'format': 'coco'})
     assert empty.status_code == 400 and 'no picture is checked' in empty.json()['error']
@@ -288,3 +301,24 @@ def test_two_servers_of_one_host_have_a_cookie_each(root):
     for client in (first, second):  # a browser sends both, since ports do not part cookies
         client.cookies.update(dict((first if client is second else second).cookies))
         assert client.get('/api/project').status_code == 200
+
+
+def test_a_page_of_another_folder_is_refused_and_writes_nothing(page, tmp_path):
+    other = Page(tmp_path / 'other')
+    write_pictures(other.root, ['a.jpg'])
+    own = page.client.get('/api/project').json()['project']
+    assert page.client.get('/api/changes').json()['project'] == own
+    foreign = {'FMMP-Project': own}
+    patch = {'pictures': {'a.jpg': {'checked': True}}}
+    before = sorted(other.root.iterdir())
+    for answer in (
+        other.client.patch('/api/project', json=patch, headers=foreign),
+        other.client.put('/api/example?name=cat', headers=foreign),
+        other.client.put('/api/pictures?name=a.jpg', content=b'', headers=foreign),
+        other.client.put('/api/prediction', headers=foreign),
+        other.client.get('/api/changes', headers=foreign),
+    ):
+        assert answer.status_code == 409 and 'another folder' in answer.json()['error']
+    assert sorted(other.root.iterdir()) == before and not other.project.pictures
+    again = Page(page.root)  # another server of the page's own folder
+    assert again.client.patch('/api/project', json=patch, headers=foreign).status_code == 200

@@ -1,17 +1,27 @@
 // What the server can be asked.
 
+let own; // the project that this page is of: the first that it was told
+
 async function ask(method, path, query = {}, body = undefined, options = {}) {
   const address = `/api/${path}?${new URLSearchParams(query)}`;
-  const answer = await fetch(address, { method, body, ...options });
+  const headers = own ? { 'FMMP-Project': own } : {};
+  const answer = await fetch(address, { method, body, headers, ...options });
   if (answer.ok) return answer;
   const { error } = await answer.json().catch(() => ({}));
-  throw Object.assign(new Error(error || `the server answers ${answer.status}`), { refused: true });
+  const reason = { refused: true, foreign: answer.status === 409 }; // foreign: another folder's server
+  throw Object.assign(new Error(error || `the server answers ${answer.status}`), reason);
 }
 
-export const project = async () => (await ask('GET', 'project')).json();
+async function look(path, query = {}) {
+  const found = await (await ask('GET', path, query)).json();
+  own ??= found.project;
+  return found;
+}
+
+export const project = () => look('project');
 export const change = async (patch, last = false) =>
   (await ask('PATCH', 'project', {}, JSON.stringify(patch), { keepalive: last })).json();
-export const changes = async (since, status) => (await ask('GET', 'changes', { since, status })).json();
+export const changes = (since, status) => look('changes', { since, status });
 export const upload = async (file) => (await ask('PUT', 'pictures', { name: file.name }, file)).json();
 export const predict = async (first) => (await ask('PUT', 'prediction', first ? { first } : {})).json();
 export const stop = async () => (await ask('DELETE', 'prediction')).json();

@@ -16,15 +16,16 @@ export function draw() {
     wanted.push(heading(title, names.length), ...names.map(item));
   }
   for (const name of items.keys()) if (!store.pictures[name]) items.delete(name);
-  arrange(wanted);
+  arrange(list, wanted);
 }
 
-// Puts the elements into their order, and moves none that is in its place.
-function arrange(wanted) {
-  let next = list.firstChild;
+// Puts a parent's elements into their order, and moves none that is in its place: one that is moved
+// loses the focus.
+export function arrange(parent, wanted) {
+  let next = parent.firstChild;
   for (const element of wanted) {
     if (element === next) next = next.nextSibling;
-    else list.insertBefore(element, next);
+    else parent.insertBefore(element, next);
   }
   while (next) {
     const gone = next;

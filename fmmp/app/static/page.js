@@ -124,7 +124,7 @@ async function download(event) {
   if (!answer) return;
   const link = document.createElement('a');
   link.href = URL.createObjectURL(await answer.blob());
-  link.download = /filename="(.+)"/.exec(answer.headers.get('Content-Disposition'))[1];
+  link.download = decodeURIComponent(/filename\*=UTF-8''(\S+)/.exec(answer.headers.get('Content-Disposition'))[1]);
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
   $('export').close();
@@ -208,9 +208,9 @@ function drawStatus() {
   $('predict-text').textContent = waits ? 'Preparing …' : running ? `Stop · ${done} of ${total}` : 'Predict';
   $('predict-bar').style.width = running ? `${(100 * done) / Math.max(total, 1)}%` : '0';
   $('predict').classList.toggle('running', running);
-  const texts = { saved: Object.keys(store.pictures).length ? 'Saved' : '', saving: 'Saving …', failed: 'Not saved: no connection' };
+  const texts = { saved: Object.keys(store.pictures).length ? 'Saved' : '', saving: 'Saving …', failed: 'Not saved: no connection', foreign: 'This page is of another folder: reload' };
   $('saved').textContent = texts[store.saved];
-  $('saved').classList.toggle('failed', store.saved === 'failed');
+  $('saved').classList.toggle('failed', ['failed', 'foreign'].includes(store.saved));
 }
 
 function drawPicture() {

@@ -2,7 +2,7 @@
 
 import * as edit from './editing.js';
 import { colour, shown } from './stage.js';
-import { meter } from './list.js';
+import { arrange, meter } from './list.js';
 import { store } from './store.js';
 
 const list = document.getElementById('keypoints');
@@ -11,12 +11,8 @@ const rows = new Map();
 export function draw() {
   document.getElementById('no-keypoints').hidden = store.keypoints.length > 0;
   document.getElementById('count').textContent = store.keypoints.length || '';
-  const wanted = store.keypoints.map(({ id, name }, number) => row(id, name, number));
-  if (wanted.length !== list.children.length || wanted.some((element, n) => list.children[n] !== element)) {
-    list.replaceChildren(...wanted);
-  }
+  arrange(list, [...store.keypoints.map(({ id, name }, number) => row(id, name, number)), ...lastRow()]);
   for (const id of rows.keys()) if (!store.keypoints.some((k) => k.id === id)) rows.delete(id);
-  drawMore();
   const refines = Object.values(store.picture?.points || {}).some((point) => point.layers);
   const layers = document.querySelector('[data-show=layers]');
   layers.disabled = !refines;
@@ -30,14 +26,11 @@ button.addEventListener('click', () => edit.askForNew(!edit.addsKeypoints()));
 more.append(button);
 
 // Once others are predicted, a click adds no keypoint unless it is asked to.
-function drawMore() {
+function lastRow() {
   const predicted = Object.values(store.pictures).some((p) => Object.values(p.points).some((q) => 'confidence' in q));
-  if (predicted && store.keypoints.length) {
-    button.textContent = edit.addsKeypoints() ? 'Done adding' : 'Add a keypoint';
-    list.append(more);
-  } else {
-    more.remove();
-  }
+  if (!predicted || !store.keypoints.length) return [];
+  button.textContent = edit.addsKeypoints() ? 'Done adding' : 'Add a keypoint';
+  return [more];
 }
 
 function row(id, name, number) {

@@ -12,7 +12,7 @@ class Store extends EventTarget {
   current = null; // the picture's name
   selected = null; // the keypoint's id
   status = { state: 'loading', done: 0, total: 0, message: '' };
-  saved = 'saved'; // or 'saving', 'failed'
+  saved = 'saved'; // or 'saving', 'failed', 'foreign': another folder is served now
   #undo = [];
   #redo = [];
   #revision = 0;
@@ -47,7 +47,9 @@ class Store extends EventTarget {
       try {
         const found = await api.changes(this.#revision, this.#digest);
         this.#take(found);
-      } catch {
+        this.#rejoin();
+      } catch (error) {
+        if (error.foreign) this.#part(error.message);
         this.emit('lost');
         await new Promise((resolve) => setTimeout(resolve, RETRY));
       }
@@ -69,6 +71,19 @@ class Store extends EventTarget {
     this.status = status;
     this.emit('all');
     if (status.message && status.message !== was.message) this.emit('message', status.message);
+  }
+
+  // What is made here is kept, and sent only when this page's own folder is served again.
+  #part(message) {
+    if (this.saved === 'foreign') return;
+    this.#tell('foreign');
+    this.emit('message', message);
+  }
+
+  #rejoin() {
+    if (this.saved !== 'foreign') return;
+    this.#tell('saved');
+    this.send();
   }
 
   // Changes the project: parts in the form of the server's, pictures in part.
@@ -140,7 +155,7 @@ class Store extends EventTarget {
 
   // Sends what has changed; one request at a time, so that they arrive in their order.
   async send(last = false) {
-    if ((this.#sending && !last) || !this.#unsent) return;
+    if ((this.#sending && !last) || !this.#unsent || this.saved === 'foreign') return;
     const patch = this.#unsent;
     this.#sending = patch;
     this.#unsent = null;
@@ -151,7 +166,7 @@ class Store extends EventTarget {
       this.#tell(this.#unsent ? 'saving' : 'saved');
     } catch (error) {
       this.#sending = null;
-      if (error.refused) {
+      if (error.refused && !error.foreign) {
         this.#unsent = null;
         this.#undo = [];
         this.#redo = [];
@@ -160,8 +175,12 @@ class Store extends EventTarget {
       } else {
         const later = this.#unsent || {};
         this.#unsent = { ...patch, ...later, pictures: { ...patch.pictures, ...later.pictures } };
-        this.#tell('failed');
-        await new Promise((resolve) => setTimeout(resolve, RETRY));
+        if (error.foreign) {
+          this.#part(error.message);
+        } else {
+          this.#tell('failed');
+          await new Promise((resolve) => setTimeout(resolve, RETRY));
+        }
       }
     }
     this.send();
