@@ -72,14 +72,16 @@ def table(report: dict[str, dict[str, float]]) -> str:
 
 def fit(judged: Judged, checkpoint: str | None, args: argparse.Namespace) -> Calibration:
     """The calibration, with notes on how it does on categories that are left out."""
-    report = measure(judged, [held_out(judged, seed) for seed in SEEDS])
-    print(f'fitted without the categories it is measured on, means of {len(SEEDS)} divisions:')
-    print(table(report))
-    notes = {
-        'categories': len(np.unique(judged.category)),
-        'shots': args.shots,
-        'held_out': {k: {n: round(v, 4) for n, v in row.items()} for k, row in report.items()},
-    }
+    categories = len(np.unique(judged.category))
+    notes = {'categories': categories, 'shots': args.shots}
+    if categories == 1:
+        print('one category only: none can be left out to measure on, so this is not measured')
+    else:
+        report = measure(judged, [held_out(judged, seed) for seed in SEEDS])
+        print(f'fitted without the categories it is measured on, means of {len(SEEDS)} divisions:')
+        print(table(report))
+        rounded = {k: {n: round(v, 4) for n, v in row.items()} for k, row in report.items()}
+        notes['held_out'] = rounded
     return Calibration.fit(
         judged.evidence, judged.right, checkpoint=digest(checkpoint), notes=notes
     )

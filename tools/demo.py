@@ -59,8 +59,8 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--out-dir',
-        default='.',
-        help='for a picture a query, and keypoints.json: null where the support shows none [.]',
+        default='demo',
+        help='for a picture a query, and keypoints.json: null where the support shows none [demo]',
     )
     return parser.parse_args()
 
@@ -69,6 +69,8 @@ def main() -> None:
     """Estimate, draw, and write the keypoints."""
     args = parse_args()
     out_dir = Path(args.out_dir)
+    if len(set(args.queries)) < len(args.queries):
+        raise InputError('--queries: give each picture once, and other boxes another --out-dir')
     given = {Path(path).resolve() for path in (args.support, args.keypoints, *args.queries)}
     for name in ('keypoints.json', *(f'query_{n + 1}.png' for n in range(len(args.queries)))):
         if (out_dir / name).resolve() in given:

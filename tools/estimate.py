@@ -82,7 +82,7 @@ def main() -> None:
     name, checkpoint = args.model or (str(starter_file()), STARTER)
     config, weights = resolve(read_file(name, args.cfg_options), checkpoint)
     require_checkpoint(config, weights)
-    described = describe_estimation(supports, name, checkpoint)
+    described = describe_estimation(supports, config, weights)
     described['second_look'] = args.second_look
     model = init_model(config, weights, device, for_testing=True)
     estimator = Estimator(model, supports, args.batch_size, args.second_look)

@@ -108,6 +108,7 @@ def estimate_film(
     lines = ResultLines(Path(folder) / POSES)
     known = {line['frame']: line for line in lines}
     tracker = Tracker(supports, film.rate, box) if track else None
+    shown = np.any([support.visible for support in supports], axis=0)
     size = 1 if track else estimator.batch_size
     progress, number, frames = Progress('frames'), 0, read_frames(film)
     with _written(drawn, film) as write:
@@ -126,7 +127,7 @@ def estimate_film(
                 tracker(np.array(known[number]['keypoints']), film.size, is_smooth=True)
             for frame in batch:
                 keypoints = np.array(known.pop(number)['keypoints'])
-                write(draw_pose(frame, keypoints, skeleton=supports[0].skeleton))
+                write(draw_pose(frame, keypoints, shown, supports[0].skeleton))
                 number += 1
             progress(number, max(film.frames, number))
     return number, drawn

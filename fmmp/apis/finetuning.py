@@ -56,7 +56,7 @@ def finetuning_config(
     if len(pictures) <= shots:
         raise InputError(f'{len(pictures)} pictures: an episode takes {shots + 1} at least')
     folder = Path(folder)
-    require_own_checkpoints(folder)
+    require_own_checkpoints(folder, way_out='name another folder, or remove this one')
     paths = [Path(path).resolve() for path in pictures]
     prefix = Path(os.path.commonpath([path.parent for path in paths]))
     write_json(annotations_of(paths, prefix), folder / PICTURES)

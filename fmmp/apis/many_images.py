@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch.distributed as dist
+from mmcv import Config
 
 from fmmp.cli import Progress
 from fmmp.errors import InputError
@@ -24,6 +25,7 @@ from .distributed import is_first_process
 from .estimator import Estimator, Pose
 from .images import image_pixels
 from .result_lines import ResultLines
+from .settings.saved import settings_of
 from .support import Box, Support
 
 SUFFIXES = ('.bmp', '.gif', '.jpeg', '.jpg', '.png', '.ppm', '.tif', '.tiff', '.webp')
@@ -109,18 +111,41 @@ def estimate_many(
     return poses, failed
 
 
-def describe_estimation(supports: Sequence[Support], config: str, checkpoint: str | None) -> dict:
-    """What poses depend on: the supports and the model, by their contents."""
+def describe_estimation(
+    supports: Sequence[Support], config: Config, checkpoint: str | None
+) -> dict:
+    """What poses depend on: the supports and the model, by their contents.
+
+    Args:
+        supports: the annotated images.
+        config: the model's.
+        checkpoint: its file, if any.
+    """
     digest = hashlib.sha256()
     for support in supports:
         values = support.keypoints, support.visible, image_pixels(support.image)
         for value in (*values, np.array(support.box or (), float)):
             digest.update(np.ascontiguousarray(value).tobytes())
         digest.update(json.dumps(np.array(support.skeleton).tolist()).encode())
-    model = checkpoint
-    if checkpoint is not None and Path(checkpoint).is_file():
-        model = hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest()
-    return {'supports': digest.hexdigest(), 'config': config, 'checkpoint': model}
+    settings = settings_of(config)
+    seen = {name: settings['data']['test'].get(name) for name in ('data_cfg', 'pipeline')}
+    method = _by_content([settings['model'], seen, settings['precision']])
+    return {
+        'supports': digest.hexdigest(),
+        'config': hashlib.sha256(json.dumps(method, sort_keys=True).encode()).hexdigest(),
+        'checkpoint': _by_content(checkpoint),
+    }
+
+
+def _by_content(value: Any) -> Any:
+    """Settings with the SHA-256 of every file that they name in place of its name."""
+    if isinstance(value, dict):
+        return {name: _by_content(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_by_content(one) for one in value]
+    if isinstance(value, str) and Path(value).is_file():
+        return hashlib.sha256(Path(value).read_bytes()).hexdigest()
+    return value
 
 
 def prepare_folder(folder: str | Path, described: dict) -> None:
@@ -191,7 +216,7 @@ def _files(folder: Path) -> Iterator[str]:
 
 def _listed(source: Path) -> Iterator[tuple[str, Box | None]]:
     try:
-        with source.open(encoding='utf-8') as file:
+        with source.open(encoding='utf-8-sig') as file:  # with or without a mark of byte order
             lines = [line.strip() for line in file]
     except UnicodeDecodeError as error:
         raise InputError(f'{source}: neither a folder, a list, an image nor a film') from error

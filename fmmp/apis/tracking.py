@@ -59,7 +59,7 @@ class Tracker:
     stays like the supports'.
 
     Args:
-        supports: the annotated images.
+        supports: the annotated images. Keypoints that none of them shows have no part in the box.
         rate: frames a second.
         first_box: the box of the first frame; None for the whole image.
     """
@@ -67,6 +67,7 @@ class Tracker:
     def __init__(self, supports: Sequence[Support], rate: float, first_box: Box | None) -> None:
         self.box, self.first_box = first_box, first_box
         self._filter = OneEuroFilter(rate)
+        self.shown = np.any([support.visible for support in supports], axis=0)
         margins = []
         for support in supports:
             own = support.keypoints[support.visible]
@@ -86,7 +87,8 @@ class Tracker:
         """
         if is_smooth:
             self._filter.restart(keypoints)
-        side = np.ptp(keypoints, axis=0).max()
+        side = np.ptp(keypoints[self.shown], axis=0).max()
         smooth = keypoints if is_smooth else self._filter(keypoints, unit=max(side, 1.0))
-        self.box = box_around(smooth, self._margins, size) or self.first_box  # where it is lost
+        around = box_around(smooth[self.shown], self._margins, size)
+        self.box = around or self.first_box  # where it is lost
         return smooth

@@ -114,7 +114,10 @@ def newest_readable(work_dir: Path) -> tuple[str | None, dict | None, list[str]]
 
 
 def require_own_checkpoints(
-    work_dir: Path, resume_from: str | None = None, epoch: int | None = None
+    work_dir: Path,
+    resume_from: str | None = None,
+    epoch: int | None = None,
+    way_out: str = 'go on from the newest by --auto-resume, or name another folder with --work-dir',
 ) -> None:
     """Make sure that no checkpoints of another training, or of later epochs, are in the way.
 
@@ -122,6 +125,7 @@ def require_own_checkpoints(
         work_dir: the work directory.
         resume_from: the checkpoint to go on from, if any.
         epoch: its epoch.
+        way_out: what the message advises.
 
     Raises:
         InputError: there are such checkpoints.
@@ -131,7 +135,4 @@ def require_own_checkpoints(
         why = f', and {resume_from} is of epoch {epoch}'
         found = [path for path in found if (checkpoint_of_epoch(path) or 0) > epoch]
     if found:
-        raise InputError(
-            f'{work_dir} holds {found[0].name}{why}: go on from the newest by --auto-resume, '
-            'or name another folder with --work-dir'
-        )
+        raise InputError(f'{work_dir} holds {found[0].name}{why}: {way_out}')

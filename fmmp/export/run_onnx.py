@@ -202,7 +202,7 @@ def _run(
 
 
 def main() -> None:
-    """Find the keypoints, and print them."""
+    """Find the keypoints, and print them: null where no support shows one."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -216,8 +216,13 @@ def main() -> None:
     if len(args.support) != len(args.keypoints):
         parser.error('--keypoints: give a file for each picture of --support')
     supports = map(read_support, args.support, args.keypoints)
-    found = Estimator(args.model, [*supports])([read_image(path) for path in args.queries])
-    answers = {path: layers[-1].tolist() for path, layers in zip(args.queries, found, strict=True)}
+    supports = [*supports]
+    shown = np.any([support.visible for support in supports], axis=0)
+    found = Estimator(args.model, supports)([read_image(path) for path in args.queries])
+    answers = {
+        path: [point if seen else None for point, seen in zip(points, shown, strict=True)]
+        for path, points in zip(args.queries, found[:, -1].tolist(), strict=True)
+    }
     print(json.dumps(answers))
 
 

@@ -51,7 +51,8 @@ class KeypointFunction:
         (pose,) = self.category.find(self.model, pixels, [None])
         height, width = pixels.shape[:2]
         points = np.clip(pose.keypoints, 0, (width, height))
-        kept = pose.confidence >= (context.conf_threshold or 0)
+        # What no shot shows has no confidence at all.
+        kept = (pose.confidence > 0) & (pose.confidence >= (context.conf_threshold or 0))
         if not kept.any():
             return []
         elements = [

@@ -255,9 +255,9 @@ def _labelled(pose: Pose, box: Box | None, size: tuple[int, int]) -> Labelled:
     """A prediction as it is shown: points inside the picture, in the box or in one around them."""
     height, width = size
     points = np.clip(pose.keypoints, 0, (width, height))
-    box = box_around(points, size) if box is None else box
-    everywhere = np.ones(len(points), bool)
-    return Labelled('', size, points, everywhere, box, np.clip(pose.confidence, 0, 1))
+    found = pose.confidence > 0  # what no shot shows has none
+    box = box_around(points[found], size) if box is None and found.any() else box
+    return Labelled('', size, points, found, box, np.clip(pose.confidence, 0, 1))
 
 
 def _key(annotation: object) -> str:

@@ -105,7 +105,8 @@ def _shapes(
 ) -> list[dict]:
     height, width = image.shape[:2]
     points = np.clip(pose.keypoints, 0, (width, height))
-    kept = np.flatnonzero(pose.confidence >= threshold)
+    # What no shot shows has no confidence at all.
+    kept = np.flatnonzero((pose.confidence > 0) & (pose.confidence >= threshold))
     if not kept.size:
         return []
     x, y, w, h = box_around(points[kept], (height, width))

@@ -198,3 +198,6 @@ def test_the_command_stores_a_calibration_beside_the_checkpoint_and_checks_it(
     model = init_model(config, checkpoint)
     assert set(model.calibration.weight) == {'there', 'back'}
     assert 'AUROC' in calibrate('--check', '--subset', 'test')
+    alone = ['--cfg-options', 'data.val.valid_class_ids=[1]']
+    assert 'one category only' in calibrate('--shots', 1, *alone)
+    assert 'ECE' in calibrate('--check', '--shots', 1, *alone)

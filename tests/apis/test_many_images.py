@@ -1,6 +1,9 @@
 """Many images and films: what is cut short goes on, and what fails is named."""
 
 import json
+from copy import deepcopy
+from dataclasses import replace
+from shutil import copyfile
 
 import cv2
 import numpy as np
@@ -8,8 +11,14 @@ import pytest
 
 from fmmp.apis import Estimator, init_model, read_support
 from fmmp.apis.films import estimate_film, read_film, read_frames
-from fmmp.apis.many_images import estimate_many, list_images, prepare_folder
+from fmmp.apis.many_images import (
+    describe_estimation,
+    estimate_many,
+    list_images,
+    prepare_folder,
+)
 from fmmp.apis.result_lines import ResultLines
+from fmmp.apis.starter import starter_config
 from fmmp.apis.tracking import OneEuroFilter, Tracker
 from fmmp.errors import InputError
 from tests.tiny import tiny_config
@@ -200,6 +209,44 @@ def test_the_box_follows_the_keypoints_with_the_supports_margins_and_starts_anew
     assert tracker.box == pytest.approx((x + 100, y + 100, w, h))
     tracker(own - 5000, size=(1000, 1000))
     assert tracker.box is None
+
+
+def test_keypoints_that_no_support_shows_do_not_move_the_box(folder):
+    support = read_support(folder / 'support.jpg', folder / 'support.json')
+    visible = support.visible.copy()
+    visible[0] = False
+    partial = replace(support, visible=visible)
+    boxes = []
+    for place in (0, 900):  # of what is found for the keypoint that is not shown
+        tracker = Tracker([partial], rate=10, first_box=None)
+        keypoints = support.keypoints + 100
+        keypoints[0] = place
+        tracker(keypoints, size=(1000, 1000))
+        boxes.append(tracker.box)
+    assert boxes[0] == boxes[1]
+
+
+def test_poses_depend_on_settings_and_on_the_files_that_they_name(folder, tmp_path):
+    support = read_support(folder / 'support.jpg', folder / 'support.json')
+    config = starter_config(tiny_config(folder / 'data'))
+    weights = tmp_path / 'a.safetensors'
+    copyfile(config.model.projection, weights)
+
+    def told(**settings):
+        changed = deepcopy(config)
+        changed.model.update(settings)
+        return describe_estimation([support], changed, None)
+
+    before = told()
+    assert told(projection=str(weights)) == before  # another place of the same
+    assert told(temperature=20.0) != before
+    weights.write_bytes(weights.read_bytes() + b'1')
+    assert told(projection=str(weights)) != before
+
+
+def test_a_list_may_begin_with_a_mark_of_byte_order(tmp_path):
+    (tmp_path / 'list.txt').write_text('a.png\n', encoding='utf-8-sig')
+    assert list_images(tmp_path / 'list.txt') == [(str(tmp_path / 'a.png'), None)]
 
 
 def test_an_image_is_gone_on_with_in_the_boxes_that_it_has_left(folder, estimator, tmp_path):

@@ -98,6 +98,8 @@ def test_the_demo_draws_the_queries_and_writes_their_keypoints(run, small_datase
     failed = run(*command, '--keypoints', keypoints, '--out-dir', tmp_path)
     assert failed.returncode == 1 and 'would be overwritten' in failed.err
     assert keypoints.read_text() == written
+    failed = run(*command, queries[0], '--keypoints', keypoints, '--out-dir', out_dir)
+    assert failed.returncode == 1 and 'give each picture once' in failed.err
     failed = run(*command, '--keypoints', tmp_path / 'none.json', '--out-dir', tmp_path / 'none')
     assert failed.returncode == 1 and failed.err.endswith('no such keypoint file\n')
     assert not (tmp_path / 'none').exists()

@@ -86,9 +86,9 @@ def test_the_demo_without_a_config_is_the_starters(pictures, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr('sys.argv', ['demo.py', *arguments.split()])
     runpy.run_path(str(ROOT / 'tools/demo.py'))['main']()
-    found = json.loads((tmp_path / 'keypoints.json').read_text())
+    found = json.loads((tmp_path / 'demo/keypoints.json').read_text())
     assert np.shape(found['second.png']) == (2, 2)
-    assert (tmp_path / 'query_1.png').exists()
+    assert (tmp_path / 'demo/query_1.png').exists()
 
 
 def test_a_trained_method_without_a_checkpoint_is_refused_at_once_with_the_way_out(tmp_path):

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 
@@ -17,6 +19,20 @@ def beetle(tmp_path):
     from .pictures import write_support
 
     image, keypoints = write_support(tmp_path)
+    return given_category([image], [keypoints])
+
+
+@pytest.fixture
+def tailless(tmp_path):
+    """A category whose picture does not show the last keypoint."""
+    from fmmp.serve.category import given_category
+
+    from .pictures import write_support
+
+    image, keypoints = write_support(tmp_path)
+    content = json.loads(keypoints.read_text())
+    content['keypoints'][-1] = None
+    keypoints.write_text(json.dumps(content))
     return given_category([image], [keypoints])
 
 

@@ -50,6 +50,14 @@ def test_a_frame_gets_a_skeleton(function):
     assert not hasattr(skeleton, 'source') and not hasattr(skeleton, 'id')
 
 
+def test_keypoints_that_no_shot_shows_are_outside(starter, tailless):
+    from fmmp.serve.cvat import KeypointFunction
+
+    function = KeypointFunction(starter, tailless)
+    (skeleton,) = function.detect(Context(), PIL.Image.fromarray(pixels()))
+    assert [element.outside for element in skeleton.elements] == [False] * (len(NAMES) - 1) + [True]
+
+
 def test_keypoints_of_too_little_confidence_are_outside(function):
     found = function.detect(Context(1.0), PIL.Image.fromarray(pixels()))
     assert found == [] or any(element.outside for element in found[0].elements)

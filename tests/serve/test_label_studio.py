@@ -137,6 +137,12 @@ def test_a_support_that_was_given_answers_at_once(serve, beetle):
     assert_found(points, (-15, 5))
 
 
+def test_keypoints_that_no_shot_shows_are_not_suggested(serve, tailless):
+    answer = serve(tailless).post('/predict', json=asked(data_uri())).json()
+    points = answer['results'][0]['result'][1:]
+    assert [point['value']['keypointlabels'] for point in points] == [[n] for n in NAMES[:-1]]
+
+
 def test_a_given_support_is_matched_by_the_names_of_its_keypoints(serve, beetle):
     order = [2, 0, 3, 1]
     names = [NAMES[i] for i in order]

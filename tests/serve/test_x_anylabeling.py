@@ -45,6 +45,12 @@ def test_a_picture_gets_points_that_are_joined_to_their_rectangle(serve, beetle)
     assert ((place >= low) & (place <= high)).all()
 
 
+def test_keypoints_that_no_shot_shows_are_not_suggested(serve, tailless):
+    request = {'model': tailless.name, 'image': data_uri()}
+    shapes = serve(tailless).post('/v1/predict', json=request).json()['data']['shapes']
+    assert [shape['label'] for shape in shapes[1:]] == NAMES[:-1]
+
+
 def test_base64_without_a_head_is_taken_too(serve, beetle):
     request = {'model': 'beetle', 'image': base64.b64encode(png()).decode()}
     assert serve(beetle).post('/v1/predict', json=request).json()['success'] is True
