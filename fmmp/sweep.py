@@ -328,7 +328,7 @@ def complete(
     """
     try:
         _check_settings(run)
-        if run.results.exists():
+        if _is_tested(run):
             return None
         log = run.work_dir / 'output.txt'
         if stop():
@@ -345,6 +345,15 @@ def complete(
     except (InputError, OSError) as error:
         return str(error)
     return None
+
+
+def _is_tested(run: Run) -> bool:
+    """Whether all results are there, with the floors, which a sweep may ask for later."""
+    if not run.results.exists():
+        return False
+    if '--matching-floor' not in run.test_arguments:
+        return True
+    return 'matching' in json.loads(run.results.read_text())
 
 
 def _check_settings(run: Run) -> None:

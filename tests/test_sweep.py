@@ -243,6 +243,19 @@ def test_an_ablation_of_one_split_and_seed_is_a_column_of_rows(sweep_of):
     )
 
 
+def test_floors_that_are_asked_for_later_are_tested_then(sweep_of):
+    scripts = Scripts()
+    assert not run_all(sweep_of(), scripts)
+    sweep = sweep_of(floors=True)
+    scripts.calls.clear()
+    run_all(sweep, scripts)
+    assert [work_dir for _, work_dir in scripts.calls] == [sweep.runs[0].work_dir] * 2
+    sweep.runs[0].results.write_text(json.dumps({'metrics': {}, 'matching': {}}))
+    scripts.calls.clear()
+    run_all(sweep, scripts)
+    assert not scripts.calls
+
+
 def test_floors_are_tested_once_for_all_rows_and_stand_above_them(sweep_of):
     sweep = sweep_of(seeds=[0, 1], floors=True)
     asked = ['--matching-floor' in LAUNCHER.test(run, Path('latest.pth')) for run in sweep.runs]

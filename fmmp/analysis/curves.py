@@ -14,7 +14,7 @@ from fmmp.datasets.metrics import METRICS
 
 from .logs import RunLog
 
-DEFAULT_KEYS = ('loss_real', 'loss_mix', 'mPCK', 'PCK@0.2')
+SCORES = ('mPCK', 'PCK@0.2')
 TITLES = {
     'loss': 'training loss',
     'loss_real': 'training loss, real keypoints',
@@ -38,18 +38,26 @@ _STROKES = ('-', '--', ':', '-.')
 _MARKERS = ('o', 's', '^', 'D', 'v', 'P', 'X')
 
 
-def plot_curves(runs: Sequence[RunLog], keys: Sequence[str] = DEFAULT_KEYS) -> Figure:
+def common_keys(runs: Sequence[RunLog]) -> list[str]:
+    """The loss's terms, or else the loss, and the scores that all runs have logged."""
+    logged = [key for key in runs[0].keys() if all(key in run.keys() for run in runs)]
+    terms = [key for key in logged if key.startswith('loss_')]
+    return [*(terms or ['loss']), *(key for key in SCORES if key in logged)]
+
+
+def plot_curves(runs: Sequence[RunLog], keys: Sequence[str] | None = None) -> Figure:
     """Draw a panel for each key with a line for each run, over epochs.
 
     PCK, mPCK, mAP and AUC are in per cent. Runs differ in colour and in their markers.
 
     Args:
         runs: what to draw, in the legend's order.
-        keys: what each panel shows.
+        keys: what each panel shows; those of `common_keys` unless given.
 
     Raises:
         InputError: a run has not logged a key.
     """
+    keys = keys or common_keys(runs)
     curves = {key: [run.curve(key) for run in runs] for key in keys}
     columns = min(2, len(keys))
     rows = -(-len(keys) // columns)

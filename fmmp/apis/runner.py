@@ -178,16 +178,26 @@ class Runner(EpochBasedRunner):
 class ValidationHook(EvalHook):
     """MMPose's evaluation hook; every process evaluates, and the first one saves the best.
 
-    The best checkpoint so far is removed only when the newest checkpoint knows of the next.
+    The best checkpoint so far is removed only when the newest checkpoint knows of the next. Scores
+    of another metric, before a training was resumed with other settings, are no rivals.
     """
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Validate after epochs alone.
+
+        MMCV's hook would validate before the first epoch of a resumed training too, which would
+        run in evaluation mode.
+        """
 
     def _save_ckpt(self, runner: Runner, key_score: float) -> None:
         messages = runner.meta['hook_msgs']
-        best = messages.get('best_score', self.init_value_map[self.rule])
+        prefix = f'best_{self.key_indicator.replace("/", "_")}_epoch_'  # of a category: mPCK/horse
+        best = self.init_value_map[self.rule]
+        if Path(messages.get('best_ckpt', '')).name.startswith(prefix):
+            best = messages['best_score']
         if runner.rank != 0 or not self.compare_func(key_score, best):
             return
-        metric = self.key_indicator.replace('/', '_')  # of a category: mPCK/horse
-        name = f'best_{metric}_epoch_{runner.epoch + 1}.pth'
+        name = f'{prefix}{runner.epoch + 1}.pth'
         messages.update(best_score=float(key_score), best_ckpt=str(Path(self.out_dir) / name))
         runner.save_checkpoint(self.out_dir, name, create_symlink=False)
         runner.remove_outdated_best()

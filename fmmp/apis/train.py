@@ -146,7 +146,19 @@ def _build_runner(
     if saved:
         there, parts = saved.content['meta'].get('settings'), ('optimizer', 'auto_scale_lr')
         changed = bool(differences(there, config, parts))
+        begun_at = runner.optimizer.param_groups[0]['lr']
         runner.resume(saved.path, saved.content, new_settings=changed)
+        kept = runner.optimizer.param_groups[0].get('initial_lr', begun_at)
+        if kept != begun_at:
+            LOGGER.warning(
+                'the learning rate began at %g and stays so, where this many episodes a step would '
+                'begin at %g',
+                kept,
+                begun_at,
+            )
+        if differences(there, config, ('data.val',)):  # scores on other data are no rivals
+            for name in ('best_score', 'best_ckpt'):
+                runner.meta.get('hook_msgs', {}).pop(name, None)
     return runner
 
 

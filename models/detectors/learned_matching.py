@@ -20,6 +20,7 @@ from ..layers.matching import (
 )
 from ..layers.precision import in_float32
 from .feature_matching import FeatureMatching
+from .step import mean_over_processes
 
 
 @POSENETS.register_module()
@@ -128,5 +129,7 @@ class LearnedMatching(FeatureMatching):
             shown.append(visible[:, support, None] & visible[:, others])
         shown = torch.cat(shown, dim=1)
         losses = torch.cat(losses, dim=2) * shown  # (2, B, pairs, K)
-        place, looks = losses.sum((1, 2, 3)) / shown.sum().clamp(min=1)
+        # Divided by the mean, the processes' losses have the mean over all their pairs as theirs.
+        pairs = mean_over_processes(shown.sum().float()).clamp(min=1)
+        place, looks = losses.sum((1, 2, 3)) / pairs
         return {'place': place, 'looks': self.looks_weight * looks}

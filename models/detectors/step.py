@@ -33,11 +33,16 @@ def step_outputs(losses: Mapping[str, Tensor], batch: Mapping[str, Any]) -> dict
         'loss': sum(sums.values()),
     }
     # All at once: each number read by itself would wait for the device and the other processes.
-    values = torch.stack([*numbers.values()]).detach()
-    if dist.is_available() and dist.is_initialized():
-        dist.all_reduce(values.div_(dist.get_world_size()))
+    values = mean_over_processes(torch.stack([*numbers.values()]).detach())
     return {
         'loss': numbers['loss'],
         'log_vars': dict(zip(numbers, values.tolist(), strict=True)),
         'num_samples': len(batch['imgs']),
     }
+
+
+def mean_over_processes(values: Tensor) -> Tensor:
+    """The mean of values, in place, over the processes that train together; all must call it."""
+    if dist.is_available() and dist.is_initialized():
+        dist.all_reduce(values.div_(dist.get_world_size()))
+    return values

@@ -154,14 +154,17 @@ class TwoStageHead(nn.Module):
 
         Args:
             maps: (B, S, C, h, w).
-            supports: the annotated images. Slots that are padded in the whole batch are left out,
-                if its ``num_keypoints`` are known and nothing depends on these slots.
+            supports: the annotated images. Slots that no image shows, behind all
+                categories' keypoints, are left out, if ``num_keypoints`` are known and nothing
+                depends on these slots.
         """
         num_slots = supports.points.shape[2]
         used, count = slice(num_slots), supports.num_keypoints
         numbered_training = self.training and self.number_keypoints
         if not (numbered_training or count is None or count.is_meta):
-            used = slice(int(count.max()))
+            shown = supports.visible.flatten(0, 1).any(dim=0)
+            slots = torch.arange(1, num_slots + 1, device=shown.device) * shown
+            used = slice(int(torch.maximum(slots.max(), count.max())))
         points, visible = supports.points[:, :, used], supports.visible[:, :, used]
         size, side = supports.imgs.shape[-1] // STRIDE, maps.shape[-1]
         sizes = [side * self.upsampling, size] if self.upsampling > 1 else [size]

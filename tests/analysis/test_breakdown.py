@@ -1,6 +1,7 @@
 """Keypoints' scores by occlusion, by their nearest visible reference, and by K."""
 
 import json
+import runpy
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from fmmp.datasets.annotations import Category, Instance, load_annotations
 
 from fmmp.analysis.breakdown import format_breakdown, keypoints_of
 from fmmp.errors import InputError
+from tests.tiny import ROOT, tiny_config
 
 BOX = (0.0, 0.0, 100.0, 50.0)
 POINTS = np.array([[0, 0], [5, 0], [40, 0], [90, 0]], np.float32)
@@ -78,3 +80,13 @@ def test_annotations_tell_what_an_image_hides(tmp_path):
     (found,) = load_annotations(tmp_path / 'a.json')[1].values()
     assert found.occluded.tolist() == [True, False, False]
     assert found.visible.tolist() == [True, True, False]
+
+
+def test_results_on_other_pairs_are_refused(small_dataset, tmp_path, monkeypatch):
+    tiny_config(small_dataset).dump(str(tmp_path / 'tiny.py'))
+    results = tmp_path / 'results.json'
+    results.write_text(json.dumps({'pairs': [[0, 1]], 'predictions': [[]], 'pair_scores': {}}))
+    monkeypatch.syspath_prepend(tmp_path)  # a script takes its folder off
+    monkeypatch.setattr('sys.argv', ['breakdown.py', str(tmp_path / 'tiny.py'), str(results)])
+    with pytest.raises(SystemExit, match='results.json: tested on other pairs'):
+        runpy.run_path(str(ROOT / 'tools/analysis/breakdown.py'), run_name='__main__')

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from fmmp.analysis.curves import plot_curves, render
+from fmmp.analysis.curves import common_keys, plot_curves, render
 from fmmp.analysis.logs import read_run
 from fmmp.errors import InputError
 from tests.tiny import ROOT
@@ -95,8 +95,24 @@ def test_the_script_writes_the_figure_or_one_line_about_what_is_wrong(tmp_path):
     def run(*options):
         return subprocess.run([*script, '--out', out, *options], capture_output=True, text=True)
 
-    failed = run()
+    failed = run('--keys', 'mPCK')
     assert failed.returncode == 1 and 'choose from lr, loss' in failed.stderr
     assert len(failed.stderr.splitlines()) == 1 and not out.exists()
     done = run('--keys', 'loss', '--legend', 'mine')
     assert done.returncode == 0 and out.stat().st_size, done.stderr
+
+
+def test_what_all_runs_have_logged_is_drawn_unless_something_is_named(tmp_path):
+    runs = []
+    for name, terms in (('one', ('loss_heatmap', 'loss_real')), ('two', ('loss_heatmap',))):
+        (tmp_path / name).mkdir()
+        records = [{'mode': 'train', 'epoch': 1, 'loss': 1.0, **dict.fromkeys(terms, 0.5)}]
+        records.append({'mode': 'val', 'epoch': 1, 'mPCK': 0.5, 'NME': 0.1})
+        path = tmp_path / name / '1.log.json'
+        path.write_text('\n'.join(map(json.dumps, records)))
+        runs.append(read_run(path, name))
+    assert common_keys(runs) == ['loss_heatmap', 'mPCK']
+    write(tmp_path / 'three', 1, (1, 3.0))
+    assert common_keys([*runs, read_run(tmp_path / 'three')]) == ['loss']
+    titles = [axes.get_title() for axes in plot_curves(runs[:1]).axes]
+    assert len(titles) == 3

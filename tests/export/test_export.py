@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -23,6 +24,7 @@ if tuple(map(int, torch.__version__.split('.')[:2])) < (2, 9):
     pytest.skip('exporting needs torch 2.9', allow_module_level=True)
 
 from fmmp.export import exporting, programs
+from fmmp.export.padding import network_padding
 
 ALONE = """
 import runpy, sys
@@ -195,10 +197,26 @@ def test_every_other_method_is_exported_and_the_script_finds_what_it_finds(
     model.cfg = config
     exported = exporting.export(model, tmp_path)
     assert exported['difference'] < 1e-4
-    assert exported['padding'] == {'type': 'uniform' if method == 'POMNet' else 'zero'}
+    assert exported['padding'] == {'type': 'uniform'}
     files = [(pictures / f'{n}.jpg', pictures / f'{n}.json') for n in range(config.data.num_shots)]
     queries = [pictures / '2.jpg', pictures / '3.jpg']
     alone = run_onnx.Estimator(tmp_path, [run_onnx.read_support(*file) for file in files])
     found = alone([run_onnx.read_image(query) for query in queries])
     poses = Estimator(model, [read_support(*file) for file in files])(queries)
     assert found == pytest.approx(np.stack([pose.layers for pose in poses]), abs=2e-2)  # pixels
+
+
+def test_a_method_that_leaves_padded_keypoints_out_is_exported_with_padding_by_zeros(small_dataset):
+    model = small_model('CapeFormer')
+    model.cfg = tiny_config(small_dataset)
+    encode = model.encode_supports
+
+    def of_own(maps, supports):
+        if supports.num_keypoints is not None:
+            number = torch.arange(supports.visible.shape[-1])
+            own = number < supports.num_keypoints[:, None, None]
+            supports = replace(supports, visible=supports.visible & own)
+        return encode(maps, supports)
+
+    model.encode_supports = of_own
+    assert network_padding(model) == {'type': 'zero'}

@@ -11,6 +11,7 @@ from mmpose.models import build_posenet
 
 import fmmp.apis  # noqa: F401 (registers the methods)
 from fmmp.errors import CheckpointError, InputError
+from tests.apis.forks import in_two_processes
 from tests.tiny import ROOT
 
 K = 5
@@ -251,3 +252,30 @@ def test_what_cannot_be_trained_is_still_refused():
     with pytest.raises(InputError, match='no weights to train'):
         batch = episode()
         build('FeatureMatching').losses(None, [], batch)
+
+
+def test_two_processes_have_the_gradient_of_one_on_the_joined_batch(tmp_path):
+    whole = episode()
+    whole.visible[0, :, 1:] = False  # the first shows one keypoint, the second four
+
+    def gradient(chosen):
+        model = build().train()
+        part = replace(
+            whole,
+            imgs=whole.imgs[chosen],
+            points=whole.points[chosen],
+            visible=whole.visible[chosen],
+            num_keypoints=whole.num_keypoints[chosen],
+        )
+        sum(model.losses_by_kind(part).values()).backward()
+        return model.projection.grad
+
+    joined = gradient(slice(2))
+
+    def main(rank):
+        torch.distributed.init_process_group('gloo', rank=rank, world_size=2)
+        own = gradient(slice(rank, rank + 1))
+        torch.distributed.all_reduce(own)
+        torch.testing.assert_close(own / 2, joined, atol=1e-6, rtol=1e-4)
+
+    assert in_two_processes(main) == [0, 0]

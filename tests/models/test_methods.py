@@ -99,3 +99,14 @@ def test_a_step_in_bfloat16_has_nearly_the_same_loss_and_finite_gradients(method
     loss.backward()
     assert loss.item() == pytest.approx(expected.item(), rel=0.1)
     assert all(p.grad.isfinite().all() for p in model.parameters() if p.requires_grad)
+
+
+@pytest.mark.parametrize('method', ['CapeFormer', 'PoseAnything', 'POMNet'])
+def test_padded_keypoints_mean_the_same_whatever_else_is_in_the_batch(method):
+    model, batch = small_model(method), random_batch()
+    batch['points'][:, :, 4:] = batch['points'][:, :, :1] * 0.5 + 0.2  # padded as mixup pads
+    batch['visible'] = torch.ones_like(batch['visible'])
+    with torch.no_grad():
+        together = model.forward_points(**batch)[:1, ..., :4, :]
+        alone = model.forward_points(**{n: v[:1] for n, v in batch.items()})[..., :4, :]
+    torch.testing.assert_close(alone, together, atol=1e-5, rtol=0)

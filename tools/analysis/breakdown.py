@@ -42,6 +42,11 @@ def main() -> None:
         report = json.load(file)
     if missing := {'pairs', 'predictions', 'pair_scores'} - report.keys():
         raise InputError(f'{args.results}: lacks {", ".join(sorted(missing))}: tools/test.py --out')
+    if report['pairs'] != dataset.pairs:
+        raise InputError(
+            f'{args.results}: tested on other pairs than the config names: give the same '
+            '--cfg-options data.test… as the test had'
+        )
     keypoints = keypoints_of(
         report['pairs'], report['predictions'], dataset.instances, dataset.categories
     )

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 sys.path.pop(0)  # this folder, whose profile.py is not the standard library's
-from fmmp.analysis.curves import DEFAULT_KEYS, plot_curves, render  # not found? bash install.sh
+from fmmp.analysis.curves import common_keys, plot_curves, render  # not found? bash install.sh
 from fmmp.analysis.logs import read_run
 from fmmp.cli import run
 from fmmp.files import atomic_path, require_writable
@@ -27,8 +27,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--keys',
         nargs='+',
-        default=DEFAULT_KEYS,
-        help=f'a panel each, as the logs name them [{" ".join(DEFAULT_KEYS)}]',
+        help='a panel each, as the logs name them [the losses, mPCK and PCK@0.2 that all have]',
     )
     parser.add_argument('--legend', nargs='+', help="the runs' names [their folders']")
     args = parser.parse_args()
@@ -45,10 +44,11 @@ def main() -> None:
     legend = args.legend or [None] * len(args.runs)
     require_writable(args.out)
     runs = [read_run(path, name) for path, name in zip(args.runs, legend, strict=True)]
-    content = render(plot_curves(runs, args.keys), Path(args.out).suffix[1:])
+    keys = args.keys or common_keys(runs)
+    content = render(plot_curves(runs, keys), Path(args.out).suffix[1:])
     with atomic_path(args.out) as scratch:
         scratch.write_bytes(content)
-    print(f'{args.out}: {len(args.keys)} panels of {len(runs)} runs')
+    print(f'{args.out}: {len(keys)} panels of {len(runs)} runs')
 
 
 if __name__ == '__main__':
