@@ -10,5 +10,5 @@ model = dict(
     projection='{{ fileDirname }}/../starter/learned_matching_efficientnet_lite0.safetensors',
 )
 optimizer = dict(lr=1e-4)
-total_epochs = 13
+total_epochs = 26
 evaluation = dict(interval=13)
