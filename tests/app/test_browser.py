@@ -61,12 +61,12 @@ def folder(tmp_path, cat):
 
 
 @contextmanager
-def serve(root, model=None, port=0):
+def serve(root, model=None, port=0, token=None):
     """Serve a folder's page, which predicts if it has a model; gives its address."""
     folder, project = Folder(root), Project(root / PROJECT_FILE)
     predictor = Predictor(folder, project, lambda: model, make_estimator)
     listener = listen('127.0.0.1', port)
-    server = Server(make_app(folder, project, predictor), predictor)
+    server = Server(make_app(folder, project, predictor, token), predictor)
     thread = threading.Thread(target=server.run, args=[[listener]], daemon=True)
     thread.start()
     try:
@@ -380,6 +380,19 @@ def test_a_page_of_another_folder_says_so_and_waits_for_its_own(screen, folder, 
         assert 'another folder' in screen.texts('#saved')[0]
     assert not (other / PROJECT_FILE).exists() and not (folder / PROJECT_FILE).exists()
     with serve(folder, port=port):
+        screen.saved()
+    assert len(read(folder)['pictures']['cat_1.png']['points']) == 1
+
+
+def test_labels_wait_where_the_server_was_started_anew_with_another_token(screen, folder):
+    with serve(folder, token='one') as address:
+        screen.open(f'{address}/?token=one')
+        screen.choose('cat_1.png')
+    port = int(address.rpartition(':')[2])
+    with serve(folder, port=port, token='two'):
+        screen.click(100, 100)
+        screen.until(lambda: 'Not saved' in screen.texts('#saved')[0])
+    with serve(folder, port=port, token='one'):
         screen.saved()
     assert len(read(folder)['pictures']['cat_1.png']['points']) == 1
 

@@ -7,9 +7,11 @@ async function ask(method, path, query = {}, body = undefined, options = {}) {
   const headers = own ? { 'FMMP-Project': own } : {};
   const answer = await fetch(address, { method, body, headers, ...options });
   if (answer.ok) return answer;
+  const { status } = answer;
   const { error } = await answer.json().catch(() => ({}));
-  const reason = { refused: true, foreign: answer.status === 409 }; // foreign: another folder's server
-  throw Object.assign(new Error(error || `the server answers ${answer.status}`), reason);
+  // 401: a server that was started anew has another link; 409: it is another folder's. Both may pass.
+  const reason = { answered: true, refused: status !== 401, foreign: status === 409 };
+  throw Object.assign(new Error(error || `the server answers ${status}`), reason);
 }
 
 async function look(path, query = {}) {

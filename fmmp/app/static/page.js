@@ -194,7 +194,7 @@ async function attempt(promise) {
   try {
     return await promise;
   } catch (error) {
-    say(error.refused ? error.message : 'The server does not answer. Is it still running?');
+    say(error.answered ? error.message : 'The server does not answer. Is it still running?');
     return null;
   }
 }
