@@ -24,7 +24,7 @@ from .data import data_settings
 from .framing import MARGIN, box_around, margins_of
 from .images import Image, image_pixels
 from .inputs import check_box, check_model, check_supports
-from .support import Box, Support
+from .support import Box, Support, shown_keypoints
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +119,7 @@ class Estimator:
         self.batch_size = batch_size
         self.num_keypoints = len(supports[0].keypoints)
         self._prepare = Preparation(model.cfg.data.test.pipeline, settings)
-        self._shown = np.stack([np.asarray(support.visible) for support in supports]).any(0)
+        self._shown = shown_keypoints(supports)
         near, self._margins = _framed(supports) if second_look else (None, None)
         self._boxes: dict[View, list[Box | None] | None] = {
             'whole': [None] * len(supports),

@@ -19,7 +19,7 @@ from fmmp.visualization import draw_pose
 from .estimator import Estimator
 from .many_images import POSES, as_line, prepare_folder
 from .result_lines import ResultLines
-from .support import Box, Support
+from .support import Box, Support, shown_keypoints
 from .tracking import Tracker
 
 SUFFIXES = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm', '.wmv')
@@ -108,7 +108,7 @@ def estimate_film(
     lines = ResultLines(Path(folder) / POSES)
     known = {line['frame']: line for line in lines}
     tracker = Tracker(supports, film.rate, box) if track else None
-    shown = np.any([support.visible for support in supports], axis=0)
+    shown = shown_keypoints(supports)
     size = 1 if track else estimator.batch_size
     progress, number, frames = Progress('frames'), 0, read_frames(film)
     with _written(drawn, film) as write:

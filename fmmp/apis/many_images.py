@@ -129,7 +129,8 @@ def describe_estimation(
         digest.update(json.dumps(np.array(support.skeleton).tolist()).encode())
     settings = settings_of(config)
     seen = {name: settings['data']['test'].get(name) for name in ('data_cfg', 'pipeline')}
-    method = _by_content([settings['model'], seen, settings['precision']])
+    begun = config.model.get('pretrained')  # all its weights, of a method without training
+    method = _by_content([settings['model'], begun, seen, settings['precision']])
     return {
         'supports': digest.hexdigest(),
         'config': hashlib.sha256(json.dumps(method, sort_keys=True).encode()).hexdigest(),

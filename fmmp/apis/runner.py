@@ -23,6 +23,7 @@ from .work_dir import LATEST
 class Runner(EpochBasedRunner):
     """MMCV's epoch-based runner that saves atomically and loads without running code."""
 
+    kept_rate = 1.0  # how much of the config's learning rate is kept where a training goes on
     _best_saved = None  # name of the best checkpoint that the newest one knows of
 
     def save_checkpoint(
@@ -142,6 +143,9 @@ class Runner(EpochBasedRunner):
         if new_settings:
             for group, values in zip(self.optimizer.param_groups, settings, strict=True):
                 group.update(values, initial_lr=values['lr'])
+        first, planned = self.optimizer.param_groups[0], settings[0]['lr']
+        if planned:  # 0 for a part that is frozen
+            self.kept_rate = first.get('initial_lr', first['lr']) / planned
         self._epoch, self._iter = saved['meta']['epoch'], saved['meta']['iter']
         kept = {k: v for k, v in saved['meta'].items() if k not in ('epoch', 'iter', 'time')}
         self.meta = {**kept, **self.meta}
@@ -179,7 +183,7 @@ class ValidationHook(EvalHook):
     """MMPose's evaluation hook; every process evaluates, and the first one saves the best.
 
     The best checkpoint so far is removed only when the newest checkpoint knows of the next. Scores
-    of another metric, before a training was resumed with other settings, are no rivals.
+    of another metric or on other data, before a training was resumed, are no rivals.
     """
 
     def before_train_epoch(self, runner: Runner) -> None:
@@ -194,7 +198,7 @@ class ValidationHook(EvalHook):
         prefix = f'best_{self.key_indicator.replace("/", "_")}_epoch_'  # of a category: mPCK/horse
         best = self.init_value_map[self.rule]
         if Path(messages.get('best_ckpt', '')).name.startswith(prefix):
-            best = messages['best_score']
+            best = messages.get('best_score', best)
         if runner.rank != 0 or not self.compare_func(key_score, best):
             return
         name = f'{prefix}{runner.epoch + 1}.pth'

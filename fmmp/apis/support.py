@@ -36,6 +36,11 @@ class Support:
     box: Box | None = None
 
 
+def shown_keypoints(supports: Sequence[Support]) -> np.ndarray:
+    """Which keypoints any of the supports shows, (K_c,) bool."""
+    return np.any([support.visible for support in supports], axis=0)
+
+
 def read_support(image: str | Path, keypoint_file: str | Path) -> Support:
     """Read a support: an image and its keypoint file.
 

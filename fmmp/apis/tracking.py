@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .framing import box_around, margins_of
-from .support import Box, Support
+from .support import Box, Support, shown_keypoints
 
 
 class OneEuroFilter:
@@ -67,7 +67,7 @@ class Tracker:
     def __init__(self, supports: Sequence[Support], rate: float, first_box: Box | None) -> None:
         self.box, self.first_box = first_box, first_box
         self._filter = OneEuroFilter(rate)
-        self.shown = np.any([support.visible for support in supports], axis=0)
+        self._shown = shown_keypoints(supports)
         margins = []
         for support in supports:
             own = support.keypoints[support.visible]
@@ -87,8 +87,8 @@ class Tracker:
         """
         if is_smooth:
             self._filter.restart(keypoints)
-        side = np.ptp(keypoints[self.shown], axis=0).max()
+        side = np.ptp(keypoints[self._shown], axis=0).max()
         smooth = keypoints if is_smooth else self._filter(keypoints, unit=max(side, 1.0))
-        around = box_around(smooth[self.shown], self._margins, size)
+        around = box_around(smooth[self._shown], self._margins, size)
         self.box = around or self.first_box  # where it is lost
         return smooth

@@ -146,19 +146,9 @@ def _build_runner(
     if saved:
         there, parts = saved.content['meta'].get('settings'), ('optimizer', 'auto_scale_lr')
         changed = bool(differences(there, config, parts))
-        begun_at = runner.optimizer.param_groups[0]['lr']
         runner.resume(saved.path, saved.content, new_settings=changed)
-        kept = runner.optimizer.param_groups[0].get('initial_lr', begun_at)
-        if kept != begun_at:
-            LOGGER.warning(
-                'the learning rate began at %g and stays so, where this many episodes a step would '
-                'begin at %g',
-                kept,
-                begun_at,
-            )
         if differences(there, config, ('data.val',)):  # scores on other data are no rivals
-            for name in ('best_score', 'best_ckpt'):
-                runner.meta.get('hook_msgs', {}).pop(name, None)
+            runner.meta.get('hook_msgs', {}).pop('best_score', None)
     return runner
 
 
@@ -173,11 +163,14 @@ def _log_start(
     LOGGER.info('Environment:\n%s', '\n'.join(f'{k}: {v}' for k, v in collect_env().items()))
     LOGGER.info('Config:\n%s', runner.meta['config'])
     processes = get_dist_info()[1]
+    rate = learning_rate(config, processes)
     LOGGER.info(
         '%d episodes a step, learning rate %g',
         episodes_a_step(config, processes),
-        learning_rate(config, processes),
+        rate * runner.kept_rate,
     )
+    if runner.kept_rate != 1:
+        LOGGER.warning('that rate is as it began; a new training would begin at %g', rate)
     for use, loader in (('training', train_loader), ('validation', val_loader)):
         if loader is not None and getattr(loader.dataset, 'left_out', None):
             left_out = loader.dataset.left_out

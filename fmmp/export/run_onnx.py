@@ -215,8 +215,7 @@ def main() -> None:
     args = parser.parse_args()
     if len(args.support) != len(args.keypoints):
         parser.error('--keypoints: give a file for each picture of --support')
-    supports = map(read_support, args.support, args.keypoints)
-    supports = [*supports]
+    supports = [*map(read_support, args.support, args.keypoints)]
     shown = np.any([support.visible for support in supports], axis=0)
     found = Estimator(args.model, supports)([read_image(path) for path in args.queries])
     answers = {

@@ -15,7 +15,7 @@ from fmmp.errors import InputError, did_you_mean
 
 IMAGES = {'.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp'}
 Box = tuple[float, float, float, float]
-# Where Pillow finds an orientation, too, though neither OpenCV nor a browser turns by it.
+# Where Pillow finds an orientation, too, though OpenCV, which reads the pixels, does not.
 _PASSED_OVER = 'xmp', 'XML:com.adobe.xmp', 'Raw profile type exif'
 
 

@@ -174,6 +174,11 @@ def read_labels(
     return Category(labels.category, labels.names, labels.skeleton, given)
 
 
+def suggested(pose: Pose, threshold: float = 0.0) -> np.ndarray:
+    """Which keypoints to suggest, (K,) bool; those that no shot shows have no confidence."""
+    return (pose.confidence > 0) & (pose.confidence >= threshold)
+
+
 def box_around(points: np.ndarray, size: tuple[int, int]) -> tuple[float, float, float, float]:
     """A box x, y, width, height around keypoints, with a margin, inside an image.
 

@@ -17,7 +17,7 @@ from torch import nn
 from fmmp.app.serving import load_model
 from fmmp.errors import InputError
 
-from .category import Category, given_category
+from .category import Category, given_category, suggested
 
 SKELETON = 0  # the label's id in the function's own numbering
 
@@ -51,8 +51,7 @@ class KeypointFunction:
         (pose,) = self.category.find(self.model, pixels, [None])
         height, width = pixels.shape[:2]
         points = np.clip(pose.keypoints, 0, (width, height))
-        # What no shot shows has no confidence at all.
-        kept = (pose.confidence > 0) & (pose.confidence >= (context.conf_threshold or 0))
+        kept = suggested(pose, context.conf_threshold or 0)
         if not kept.any():
             return []
         elements = [

@@ -24,7 +24,7 @@ from fmmp.formats.label_studio import (
     results,
 )
 
-from .category import MOST_SHOTS, Category, box_around
+from .category import MOST_SHOTS, Category, box_around, suggested
 from .images import Pictures
 from .problems import Problem
 
@@ -255,7 +255,7 @@ def _labelled(pose: Pose, box: Box | None, size: tuple[int, int]) -> Labelled:
     """A prediction as it is shown: points inside the picture, in the box or in one around them."""
     height, width = size
     points = np.clip(pose.keypoints, 0, (width, height))
-    found = pose.confidence > 0  # what no shot shows has none
+    found = suggested(pose)
     box = box_around(points[found], size) if box is None and found.any() else box
     return Labelled('', size, points, found, box, np.clip(pose.confidence, 0, 1))
 

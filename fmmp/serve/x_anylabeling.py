@@ -14,7 +14,7 @@ from torch import nn
 from fmmp.apis.estimator import Pose
 from fmmp.apis.support import Box
 
-from .category import Category, box_around
+from .category import Category, box_around, suggested
 from .images import decode_base64
 from .problems import Problem
 
@@ -105,8 +105,7 @@ def _shapes(
 ) -> list[dict]:
     height, width = image.shape[:2]
     points = np.clip(pose.keypoints, 0, (width, height))
-    # What no shot shows has no confidence at all.
-    kept = np.flatnonzero((pose.confidence > 0) & (pose.confidence >= threshold))
+    kept = np.flatnonzero(suggested(pose, threshold))
     if not kept.size:
         return []
     x, y, w, h = box_around(points[kept], (height, width))

@@ -154,9 +154,9 @@ class TwoStageHead(nn.Module):
 
         Args:
             maps: (B, S, C, h, w).
-            supports: the annotated images. Slots that no image shows, behind all
-                categories' keypoints, are left out, if ``num_keypoints`` are known and nothing
-                depends on these slots.
+            supports: the annotated images. Slots behind all categories' keypoints that
+                no image shows are left out, if ``num_keypoints`` are known and nothing depends on
+                these slots.
         """
         num_slots = supports.points.shape[2]
         used, count = slice(num_slots), supports.num_keypoints

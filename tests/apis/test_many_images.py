@@ -240,6 +240,7 @@ def test_poses_depend_on_settings_and_on_the_files_that_they_name(folder, tmp_pa
     before = told()
     assert told(projection=str(weights)) == before  # another place of the same
     assert told(temperature=20.0) != before
+    assert told(pretrained='torchvision://resnet50') != before
     weights.write_bytes(weights.read_bytes() + b'1')
     assert told(projection=str(weights)) != before
 

@@ -80,3 +80,4 @@ def test_scores_on_other_data_are_no_rivals_after_a_resumption(small_dataset, tm
     config.evaluation.interval = 3  # no validation any more
     train(config, seed=0, auto_resume=True, accept_changes=True)
     assert 'best_score' not in load_checkpoint_file(path)['meta']['hook_msgs']
+    assert (tmp_path / 'work/best_mPCK_epoch_1.pth').exists()  # until there is another

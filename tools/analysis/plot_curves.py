@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 sys.path.pop(0)  # this folder, whose profile.py is not the standard library's
-from fmmp.analysis.curves import common_keys, plot_curves, render  # not found? bash install.sh
+from fmmp.analysis.curves import plot_curves, render  # not found? bash install.sh
 from fmmp.analysis.logs import read_run
 from fmmp.cli import run
 from fmmp.files import atomic_path, require_writable
@@ -44,11 +44,11 @@ def main() -> None:
     legend = args.legend or [None] * len(args.runs)
     require_writable(args.out)
     runs = [read_run(path, name) for path, name in zip(args.runs, legend, strict=True)]
-    keys = args.keys or common_keys(runs)
-    content = render(plot_curves(runs, keys), Path(args.out).suffix[1:])
+    figure = plot_curves(runs, args.keys)
+    content = render(figure, Path(args.out).suffix[1:])
     with atomic_path(args.out) as scratch:
         scratch.write_bytes(content)
-    print(f'{args.out}: {len(keys)} panels of {len(runs)} runs')
+    print(f'{args.out}: {len(figure.axes)} panels of {len(runs)} runs')
 
 
 if __name__ == '__main__':
