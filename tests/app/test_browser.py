@@ -131,6 +131,7 @@ class Screen:
         next(e for e in self.all('.item') if e.get_attribute('data-name') == name).click()
         self.until(lambda: self.one('#stage').get_attribute('aria-label') == f'Picture {name}')
         self.until(lambda: self.one('#picture').get_property('naturalWidth') == 256)
+        self.drawn()  # in its place, before it is clicked on
 
     def press(self, *keys):
         ActionChains(self.driver).send_keys(*keys).perform()
@@ -161,10 +162,13 @@ class Screen:
             stage, x, y
         ).click_and_hold().move_by_offset(to_x - x, to_y - y).release().perform()
 
-    def saved(self):
-        self.driver.execute_async_script(  # what was done is drawn, and being sent
+    def drawn(self):
+        self.driver.execute_async_script(
             'const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(done))'
         )
+
+    def saved(self):
+        self.drawn()  # what was done, which is being sent
         self.until(lambda: self.texts('#saved') == ['Saved'])
 
     def group(self, name):
